@@ -1,0 +1,1 @@
+typedef int execport_empty; /* stands in for a folder without sources on this platform */

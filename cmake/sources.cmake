@@ -1,0 +1,27 @@
+# execport_sources(OUT FOLDER): the C files of a folder that belong to this platform, chosen by suffix.
+function(execport_sources out folder)
+  file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  if(WIN32)
+    list(FILTER all EXCLUDE REGEX "_(unix|linux|epoll)\\.c$")
+  else()
+    list(FILTER all EXCLUDE REGEX "_win\\.c$")
+  endif()
+  set(${out} ${all} PARENT_SCOPE)
+endfunction()
+
+# execport_library(NAME [LIBS...] [EXCLUDE STEMS...]): the static library execport_NAME of folder NAME.
+function(execport_library name)
+  cmake_parse_arguments(arg "" "" "EXCLUDE" ${ARGN})
+  execport_sources(sources ${name})
+  foreach(stem IN LISTS arg_EXCLUDE)
+    list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${name}/${stem}.c)
+  endforeach()
+  if(NOT sources)
+    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.c)
+  endif()
+  add_library(execport_${name} STATIC ${sources})
+  target_include_directories(execport_${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+  target_link_libraries(execport_${name} PUBLIC ${arg_UNPARSED_ARGUMENTS})
+endfunction()
+
+configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/execport_version.h)

@@ -1,0 +1,385 @@
+/*
+ * Streams on epoll: pipes, terminals and sockets.
+ *
+ * submit    a read is parked in the handle's slot until it is known to be ready; a write is tried
+ *           first, on the strand, since there is nearly always room
+ * step      on the strand: lease, read(2) or recv(2); gather, writev(2) or sendmsg(2); then
+ * complete, or park until the next edge. A short read of a pipe or socket emptied it, so no second
+ *           read is spent to learn that; a terminal gives a line at a time and is read until empty
+ * cancel    unparks; the step that follows looks a last time (read) or tells what went out (write)
+ * close     cancels both; when the second one has completed, takes the handle from epoll, close(2)
+ *
+ * A handle is registered when it first has to wait: a child's standard input nearly never is.
+ */
+#include "iocp/port_epoll.h"
+#include "iocp/sys_linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+enum {
+    HINT_LEAST = 11, /* IOCP_READ_MIN */
+    HINT_START = 12,
+    HINT_MOST = 16 /* IOCP_READ_MAX */
+};
+
+static struct iocp_stream *of_read(struct iocp_op *op)
+{
+    return IOCP_OWNER(op, struct iocp_stream, read);
+}
+
+static struct iocp_stream *of_write(struct iocp_op *op)
+{
+    return IOCP_OWNER(op, struct iocp_stream, write);
+}
+
+int iocp_stream_open(struct iocp_stream *stream, struct iocp_strand *strand, iocp_handle handle,
+                     enum iocp_stream_kind kind, const struct iocp_stream_events *events,
+                     int *out_os_error)
+{
+    assert(handle >= 0);
+    if (kind != IOCP_STREAM_SOCKET &&
+        strand->port->sys->fcntl_setfl((int)handle, O_NONBLOCK) != 0) {
+        *out_os_error = errno;
+        return iocp_error_from_os(errno);
+    }
+    *stream = (struct iocp_stream){
+        .handle = handle, .kind = (uint8_t)kind, .hint = HINT_START, .phase = IOCP_OPEN};
+    iocp_op_prepare(&stream->read, strand, IOCP_OP_READ, events->on_read);
+    iocp_op_prepare(&stream->write, strand, IOCP_OP_WRITE, events->on_write);
+    iocp_op_prepare(&stream->close, strand, IOCP_OP_CLOSE, events->on_close);
+    return 0;
+}
+
+/* Makes sure that epoll tells of this direction. */
+static int ensure_registered(struct iocp_stream *stream, enum iocp_direction direction,
+                             int *out_os_error)
+{
+    struct iocp_port *port = stream->read.strand->port;
+    int fd = (int)stream->handle;
+    uint32_t events = direction == IOCP_IN ? EPOLLIN : EPOLLOUT;
+    if (stream->kind == IOCP_STREAM_SOCKET)
+        events = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+    if (stream->slot != IOCP_NO_SLOT)
+        return iocp_slot_add(port, stream->slot, fd, events, out_os_error);
+    bool sticky = stream->kind != IOCP_STREAM_TERMINAL; /* a terminal can be opened again */
+    return iocp_slot_open(port, fd, events, sticky, &stream->slot, out_os_error);
+}
+
+/* ---- Reading ---- */
+
+void iocp_read_start(struct iocp_stream *stream, uint32_t max_bytes)
+{
+    assert(stream->phase == IOCP_OPEN && max_bytes > 0);
+    struct iocp_op *op = &stream->read;
+    int os_error = 0;
+    iocp_op_begin(op);
+    stream->read_max_bytes = max_bytes < IOCP_READ_MAX ? max_bytes : IOCP_READ_MAX;
+    int result = ensure_registered(stream, IOCP_IN, &os_error);
+    if (result != 0)
+        iocp_op_finish(op, result, os_error);
+    else if (!iocp_slot_park(op->strand->port, stream->slot, IOCP_IN, op))
+        iocp_strand_push(op);
+}
+
+void iocp_read_cancel(struct iocp_stream *stream)
+{
+    struct iocp_op *op = &stream->read;
+    struct iocp_port *port = op->strand->port;
+    if (!iocp_pending(op) || (stream->slot == IOCP_NO_SLOT))
+        return;
+    bool mine = iocp_slot_unpark(port, stream->slot, IOCP_IN) || iocp_slab_unstarve(port, op);
+    op->flags |= IOCP_F_CANCEL; /* from here on it is in the strand's queue, or about to be */
+    if (mine)
+        iocp_strand_push(op);
+}
+
+bool iocp_read_is_waiting(const struct iocp_stream *stream)
+{
+    return iocp_pending(&stream->read) && stream->slot != IOCP_NO_SLOT &&
+           iocp_slot_is_parked(stream->read.strand->port, stream->slot, IOCP_IN);
+}
+
+static ssize_t read_some(struct iocp_stream *stream, uint8_t *data, uint32_t size_bytes)
+{
+    struct iocp_port *port = stream->read.strand->port;
+    const struct iocp_sys *sys = port->sys;
+    ssize_t got;
+    do {
+        iocp_count(port, IOCP_C_READS, 1);
+        if (stream->kind == IOCP_STREAM_SOCKET)
+            got = sys->recv((int)stream->handle, data, size_bytes, MSG_DONTWAIT);
+        else
+            got = sys->read((int)stream->handle, data, size_bytes);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* The next read will probably bring as much as this one. */
+static void learn(struct iocp_stream *stream, uint32_t got_bytes, uint32_t room_bytes)
+{
+    if (got_bytes == room_bytes && stream->hint < HINT_MOST)
+        stream->hint = stream->hint + 2 < HINT_MOST ? (uint8_t)(stream->hint + 2) : HINT_MOST;
+    else if (got_bytes < (UINT32_C(1) << stream->hint) / 4 && stream->hint > HINT_LEAST)
+        stream->hint--;
+}
+
+static void deliver(struct iocp_worker *worker, struct iocp_stream *stream, uint32_t got_bytes,
+                    uint32_t room_bytes)
+{
+    stream->slice = iocp_slab_commit(worker, got_bytes);
+    worker->turn_bytes += got_bytes;
+    iocp_count(worker->port, IOCP_C_BYTES_READ, got_bytes);
+    if (got_bytes == room_bytes || stream->kind == IOCP_STREAM_TERMINAL)
+        iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
+    learn(stream, got_bytes, room_bytes);
+}
+
+static void fail_read(struct iocp_worker *worker, struct iocp_stream *stream, int os_error)
+{
+    bool hangup = stream->kind == IOCP_STREAM_TERMINAL && os_error == EIO;
+    stream->read.result = hangup ? IOCP_E_HANGUP : iocp_error_from_os(os_error);
+    stream->read.os_error = os_error;
+    /* An error of a pipe or socket is there to be read again; a terminal waits for a new edge. */
+    if (!hangup)
+        iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
+}
+
+enum outcome { DONE, WAITS, AGAIN };
+
+static enum outcome nothing_there(struct iocp_worker *worker, struct iocp_stream *stream)
+{
+    iocp_count(worker->port, IOCP_C_READS_EMPTY, 1);
+    if (stream->read.flags & IOCP_F_CANCEL) {
+        stream->read.result = IOCP_E_CANCELLED;
+        return DONE;
+    }
+    iocp_slot_forget_gone(worker->port, stream->slot, IOCP_IN);
+    return iocp_slot_park(worker->port, stream->slot, IOCP_IN, &stream->read) ? WAITS : AGAIN;
+}
+
+/* No slab: the read stands in the pool's queue now, unless it was cancelled. */
+static enum outcome no_room(struct iocp_worker *worker, struct iocp_stream *stream, int result,
+                            bool cancelled)
+{
+    iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
+    if (result == IOCP_E_BUSY && !cancelled)
+        return WAITS;
+    if (result == IOCP_E_BUSY && !iocp_slab_unstarve(worker->port, &stream->read))
+        return WAITS; /* it is on its way back here already */
+    stream->read.result = result == IOCP_E_BUSY ? IOCP_E_CANCELLED : result;
+    stream->read.os_error = result == IOCP_E_BUSY ? 0 : ENOMEM;
+    return DONE;
+}
+
+static enum outcome try_read(struct iocp_worker *worker, struct iocp_stream *stream)
+{
+    uint32_t want = UINT32_C(1) << stream->hint, room = 0;
+    bool cancelled = (stream->read.flags & IOCP_F_CANCEL) != 0;
+    uint8_t *data = NULL;
+    want = want < stream->read_max_bytes ? want : stream->read_max_bytes;
+    int result = iocp_slab_room(worker, &stream->read, want, &data, &room);
+    if (result != 0)
+        return no_room(worker, stream, result, cancelled);
+    room = room < stream->read_max_bytes ? room : stream->read_max_bytes;
+    iocp_slot_try(worker->port, stream->slot, IOCP_IN);
+    ssize_t got = read_some(stream, data, room);
+    if (got < 0 && errno == EAGAIN)
+        return nothing_there(worker, stream);
+    if (got < 0) {
+        fail_read(worker, stream, errno);
+    } else if (got == 0) {
+        stream->read.result = IOCP_E_END;
+        iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
+    } else {
+        deliver(worker, stream, (uint32_t)got, room);
+    }
+    return DONE;
+}
+
+bool iocp_read_step(struct iocp_worker *worker, struct iocp_op *op)
+{
+    enum outcome outcome;
+    do {
+        outcome = try_read(worker, of_read(op));
+    } while (outcome == AGAIN);
+    return outcome == DONE;
+}
+
+/* ---- Writing ---- */
+
+void iocp_write_start(struct iocp_stream *stream, const struct iocp_vec *vecs, unsigned count)
+{
+    assert(stream->phase == IOCP_OPEN && count > 0 && count <= UINT16_MAX);
+    iocp_op_begin(&stream->write);
+    stream->vecs = vecs;
+    stream->vec_count = (uint16_t)count;
+    stream->vec_offset_bytes = 0;
+    stream->written_bytes = 0;
+    iocp_strand_push(&stream->write);
+}
+
+void iocp_write_cancel(struct iocp_stream *stream)
+{
+    struct iocp_op *op = &stream->write;
+    if (!iocp_pending(op))
+        return;
+    op->flags |= IOCP_F_CANCEL;
+    if (stream->slot != IOCP_NO_SLOT && iocp_slot_unpark(op->strand->port, stream->slot, IOCP_OUT))
+        iocp_strand_push(op);
+}
+
+/* The next spans as the kernel wants them; returns their number. */
+static int gather(const struct iocp_stream *stream, struct iovec *out_vecs, size_t *out_bytes)
+{
+    size_t skip = stream->vec_offset_bytes, total = 0;
+    int count = 0;
+    for (unsigned i = 0; i < stream->vec_count && count < IOCP_GATHER_MAX; i++) {
+        const struct iocp_vec *vec = &stream->vecs[i];
+        if (vec->size_bytes > skip) {
+            /* The kernel only reads from it; the type has no const. */
+            out_vecs[count].iov_base = (char *)(uintptr_t)vec->data + skip;
+            out_vecs[count].iov_len = vec->size_bytes - skip;
+            total += out_vecs[count++].iov_len;
+        }
+        skip = 0;
+    }
+    *out_bytes = total;
+    return count;
+}
+
+static void advance(struct iocp_stream *stream, size_t written_bytes)
+{
+    stream->written_bytes += written_bytes;
+    written_bytes += stream->vec_offset_bytes;
+    while (stream->vec_count > 0 && written_bytes >= stream->vecs[0].size_bytes) {
+        written_bytes -= stream->vecs[0].size_bytes;
+        stream->vecs++;
+        stream->vec_count--;
+    }
+    stream->vec_offset_bytes = written_bytes;
+}
+
+static ssize_t write_some(struct iocp_stream *stream, struct iovec *vecs, int count)
+{
+    struct iocp_port *port = stream->write.strand->port;
+    struct msghdr message = {.msg_iov = vecs, .msg_iovlen = (size_t)count};
+    ssize_t put;
+    do {
+        iocp_count(port, IOCP_C_WRITES, 1);
+        if (stream->kind == IOCP_STREAM_SOCKET)
+            put = port->sys->sendmsg((int)stream->handle, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else
+            put = port->sys->writev((int)stream->handle, vecs, count);
+    } while (put < 0 && errno == EINTR);
+    return put;
+}
+
+static enum outcome fail_write(struct iocp_stream *stream, int result, int os_error)
+{
+    stream->write.result = result;
+    stream->write.os_error = os_error;
+    return DONE;
+}
+
+/* The system takes no more now. */
+static enum outcome wait_for_room(struct iocp_worker *worker, struct iocp_stream *stream,
+                                  bool took_nothing)
+{
+    int os_error = 0;
+    iocp_count(worker->port, IOCP_C_WRITES_FULL, 1);
+    int result = ensure_registered(stream, IOCP_OUT, &os_error);
+    if (result != 0)
+        return fail_write(stream, result, os_error);
+    if (took_nothing)
+        iocp_slot_forget_gone(worker->port, stream->slot, IOCP_OUT);
+    return iocp_slot_park(worker->port, stream->slot, IOCP_OUT, &stream->write) ? WAITS : AGAIN;
+}
+
+static enum outcome try_write(struct iocp_worker *worker, struct iocp_stream *stream)
+{
+    struct iovec vecs[IOCP_GATHER_MAX];
+    size_t offered = 0;
+    int count = gather(stream, vecs, &offered);
+    if (count == 0)
+        return DONE;
+    if (stream->write.flags & IOCP_F_CANCEL)
+        return fail_write(stream, IOCP_E_CANCELLED, 0);
+    if (stream->slot != IOCP_NO_SLOT)
+        iocp_slot_try(worker->port, stream->slot, IOCP_OUT);
+    ssize_t put = write_some(stream, vecs, count);
+    if (put < 0 && errno == EIO && stream->kind == IOCP_STREAM_TERMINAL)
+        return fail_write(stream, IOCP_E_HANGUP, EIO);
+    if (put < 0 && errno != EAGAIN)
+        return fail_write(stream, iocp_error_from_os(errno), errno);
+    if (put > 0) {
+        iocp_count(worker->port, IOCP_C_BYTES_WRITTEN, (uint64_t)put);
+        advance(stream, (size_t)put);
+    }
+    if (put == (ssize_t)offered)
+        return AGAIN;
+    return wait_for_room(worker, stream, put <= 0);
+}
+
+bool iocp_write_step(struct iocp_worker *worker, struct iocp_op *op)
+{
+    enum outcome outcome;
+    do {
+        outcome = try_write(worker, of_write(op));
+    } while (outcome == AGAIN);
+    return outcome == DONE;
+}
+
+/* ---- Closing ---- */
+
+void iocp_stream_settle(struct iocp_op *op)
+{
+    struct iocp_stream *stream = op->kind == IOCP_OP_READ ? of_read(op) : of_write(op);
+    if (stream->phase == IOCP_CLOSING && !iocp_pending(&stream->read) &&
+        !iocp_pending(&stream->write))
+        iocp_strand_push(&stream->close);
+}
+
+void iocp_close_start(struct iocp_stream *stream)
+{
+    assert(stream->phase == IOCP_OPEN);
+    iocp_op_begin(&stream->close);
+    stream->phase = IOCP_CLOSING;
+    bool waits = iocp_pending(&stream->read) || iocp_pending(&stream->write);
+    iocp_read_cancel(stream);
+    iocp_write_cancel(stream);
+    if (!waits)
+        iocp_strand_push(&stream->close);
+}
+
+bool iocp_close_step(struct iocp_worker *worker, struct iocp_op *op)
+{
+    struct iocp_stream *stream = IOCP_OWNER(op, struct iocp_stream, close);
+    assert(stream->phase == IOCP_CLOSING);
+    if (stream->slot != IOCP_NO_SLOT)
+        iocp_slot_close(worker->port, stream->slot, (int)stream->handle);
+    stream->slot = IOCP_NO_SLOT;
+    (void)worker->port->sys->close((int)stream->handle);
+    stream->handle = IOCP_NO_HANDLE;
+    stream->phase = IOCP_CLOSED;
+    return true;
+}
+
+/* ---- Sockets ---- */
+
+void iocp_stream_shutdown(struct iocp_stream *stream)
+{
+    assert(stream->kind == IOCP_STREAM_SOCKET && stream->phase == IOCP_OPEN);
+    (void)shutdown((int)stream->handle, SHUT_WR);
+}
+
+void iocp_stream_tune(struct iocp_stream *stream, uint32_t unsent_bytes)
+{
+    int on = 1, fd = (int)stream->handle;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (unsent_bytes > 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
+}
