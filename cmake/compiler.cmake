@@ -1,21 +1,35 @@
 # Flags that every target gets: the warnings that are errors, hardening, sanitizers.
-add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith
-  -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wimplicit-fallthrough)
+add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wimplicit-fallthrough)
 if(EXECPORT_WERROR)
   add_compile_options(-Werror)
 endif()
 add_compile_options(-fstack-protector-strong -fno-omit-frame-pointer)
 if(NOT WIN32)
   add_compile_definitions(_GNU_SOURCE)
+  add_link_options(-Wl,-z,relro,-z,now)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT EXECPORT_SANITIZE)
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
+
 # Assertions guard our own mistakes; they stay on in every build.
-string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
+foreach(kind RELEASE RELWITHDEBINFO MINSIZEREL)
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${kind} "${CMAKE_C_FLAGS_${kind}}")
+endforeach()
 string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 set(CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE} -g1")
+
+# How much slower than a release the tests run here: their time limits are multiplied by it.
+set(EXECPORT_SLOWNESS 1)
 if(EXECPORT_SANITIZE)
   add_compile_options(-fsanitize=${EXECPORT_SANITIZE} -fno-sanitize-recover=all -g -O1)
   add_link_options(-fsanitize=${EXECPORT_SANITIZE})
+  set(EXECPORT_SLOWNESS 2)
+  if(EXECPORT_SANITIZE MATCHES "thread")
+    set(EXECPORT_SLOWNESS 3)
+  endif()
+endif()
+if(EXECPORT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

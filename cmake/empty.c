@@ -1,1 +1,5 @@
-typedef int execport_empty; /* stands in for a folder without sources on this platform */
+/*
+ * Stands in for a folder that has no sources on this system, because a library of nothing cannot
+ * be made. Runs nowhere.
+ */
+typedef int execport_empty;

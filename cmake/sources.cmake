@@ -1,6 +1,6 @@
-# execport_sources(OUT FOLDER): the C files of a folder that belong to this platform, chosen by suffix.
+# execport_sources(OUT FOLDER): the C files of a folder that belong to this platform, by suffix.
 function(execport_sources out folder)
-  file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  file(GLOB all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
   if(WIN32)
     list(FILTER all EXCLUDE REGEX "_(unix|linux|epoll)\\.c$")
   else()
@@ -9,19 +9,25 @@ function(execport_sources out folder)
   set(${out} ${all} PARENT_SCOPE)
 endfunction()
 
-# execport_library(NAME [LIBS...] [EXCLUDE STEMS...]): the static library execport_NAME of folder NAME.
+# execport_library(NAME [LIBS...] [FOLDER PATH] [EXCLUDE STEMS...]): the static library
+# execport_NAME of the folder PATH (NAME unless told), without the files named by EXCLUDE.
 function(execport_library name)
-  cmake_parse_arguments(arg "" "" "EXCLUDE" ${ARGN})
-  execport_sources(sources ${name})
+  cmake_parse_arguments(arg "" "FOLDER" "EXCLUDE" ${ARGN})
+  if(NOT arg_FOLDER)
+    set(arg_FOLDER ${name})
+  endif()
+  execport_sources(sources ${arg_FOLDER})
   foreach(stem IN LISTS arg_EXCLUDE)
-    list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${name}/${stem}.c)
+    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/${stem}.c)
   endforeach()
   if(NOT sources)
-    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.c)
+    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.c)
   endif()
   add_library(execport_${name} STATIC ${sources})
-  target_include_directories(execport_${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+  target_include_directories(execport_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
   target_link_libraries(execport_${name} PUBLIC ${arg_UNPARSED_ARGUMENTS})
 endfunction()
 
-configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/execport_version.h)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/version.h.in
+  ${PROJECT_BINARY_DIR}/generated/execport_version.h)

@@ -202,7 +202,8 @@ void iocp_post(struct iocp_op *op);
  * kick is seen by the callback that follows it, whoever queued that callback. Any thread. */
 bool iocp_kick(struct iocp_op *op);
 
-/* Whether op is between start and completion. On the strand. */
+/* Whether op is between start and completion. On the strand. Of an op that others kick it says only
+ * that a callback is due: a kick may come at any moment, also inside the callback. */
 static inline bool iocp_pending(const struct iocp_op *op)
 {
     return atomic_load_explicit(&op->state, memory_order_relaxed) == IOCP_OP_PENDING;
@@ -271,6 +272,7 @@ struct iocp_stream {
     uint8_t kind;            /* enum iocp_stream_kind */
     uint8_t hint;            /* private: expected size of the next read, as a power of two */
     uint8_t phase;           /* private: open, closing, closed */
+    bool hung_up;            /* private: a terminal's hang-up was told, and nothing came since */
 };
 
 struct iocp_stream_events {
@@ -310,8 +312,10 @@ void iocp_write_start(struct iocp_stream *stream, const struct iocp_vec *vecs, u
 /* Asks the pending write to end with what was written so far. On the strand. */
 void iocp_write_cancel(struct iocp_stream *stream);
 
-/* Starts closing: pending reads and writes are cancelled and complete first, then the handle is
- * closed and on_close called; then the memory is the owner's. On the strand, once. */
+/* Starts closing: pending reads and writes are cancelled and complete first (a read may still bring
+ * data), then the handle is closed and on_close called; then the memory is the owner's. No read or
+ * write may be started from here on (asserted), not in those callbacks either. On the strand, once.
+ */
 void iocp_close_start(struct iocp_stream *stream);
 
 /* Socket: tells the peer that nothing more will be written. Does not block. On the strand. */

@@ -180,7 +180,7 @@ void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats)
         .bytes_written = sum(port, IOCP_C_BYTES_WRITTEN),
         .reads_pending = sum(port, IOCP_C_READS_PENDING),
         .slab_waits = sum(port, IOCP_C_SLAB_WAITS),
-        .slabs_leased = atomic_load(&port->slabs.leased),
+        .slabs_leased = atomic_load(&port->slabs.leased) + atomic_load(&port->slabs.alone),
         .timer_settings = sum(port, IOCP_C_TIMER_SETTINGS),
     };
     iocp_lock_take(&port->slabs.lock);

@@ -67,6 +67,7 @@ struct iocp_slab_pool {
     struct iocp_op *starved_head, *starved_tail; /* reads that wait for a slab */
     _Atomic unsigned starved_count;
     _Atomic unsigned leased; /* slabs that somebody holds */
+    _Atomic unsigned alone;  /* leases of their own, too large for a slab or of no worker */
     unsigned limit;          /* of leased, for reads */
 };
 

@@ -48,7 +48,7 @@ void iocp_slabs_deinit(struct iocp_port *port)
         pool->free = slab->next;
         unmap(slab);
     }
-    assert(atomic_load(&pool->leased) == 0);
+    assert(atomic_load(&pool->leased) == 0 && atomic_load(&pool->alone) == 0);
     iocp_lock_deinit(&pool->lock);
 }
 
@@ -192,6 +192,7 @@ static void slab_unref(struct iocp_slab *slab)
         return;
     struct iocp_port *port = slab->port;
     if (slab->alone) {
+        atomic_fetch_sub(&port->slabs.alone, 1);
         iocp_backend_release(port, slab);
         return;
     }
@@ -336,6 +337,7 @@ static int lease_alone(struct iocp_port *port, uint32_t size_bytes, struct iocp_
     atomic_store_explicit(&slab->refs, 1, memory_order_relaxed);
     slab->size_bytes = size_bytes;
     slab->alone = true;
+    atomic_fetch_add(&port->slabs.alone, 1);
     slab->port = port;
     slab->data = (uint8_t *)(slab + 1);
     *out_slice = (struct iocp_slice){slab, slab->data, size_bytes};

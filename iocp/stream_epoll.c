@@ -133,6 +133,7 @@ static void deliver(struct iocp_worker *worker, struct iocp_stream *stream, uint
     stream->slice = iocp_slab_commit(worker, got_bytes);
     worker->turn_bytes += got_bytes;
     iocp_count(worker->port, IOCP_C_BYTES_READ, got_bytes);
+    stream->hung_up = false;
     if (got_bytes == room_bytes || stream->kind == IOCP_STREAM_TERMINAL)
         iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
     learn(stream, got_bytes, room_bytes);
@@ -143,6 +144,7 @@ static void fail_read(struct iocp_worker *worker, struct iocp_stream *stream, in
     bool hangup = stream->kind == IOCP_STREAM_TERMINAL && os_error == EIO;
     stream->read.result = hangup ? IOCP_E_HANGUP : iocp_error_from_os(os_error);
     stream->read.os_error = os_error;
+    stream->hung_up = hangup;
     /* An error of a pipe or socket is there to be read again; a terminal waits for a new edge. */
     if (!hangup)
         iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
@@ -175,6 +177,13 @@ static enum outcome no_room(struct iocp_worker *worker, struct iocp_stream *stre
     return DONE;
 }
 
+/* One hang-up may come as several edges; it is told once, and again to whoever cancels. */
+static bool is_told_hangup(const struct iocp_stream *stream, int os_error)
+{
+    return stream->kind == IOCP_STREAM_TERMINAL && os_error == EIO && stream->hung_up &&
+           (stream->read.flags & IOCP_F_CANCEL) == 0;
+}
+
 static enum outcome try_read(struct iocp_worker *worker, struct iocp_stream *stream)
 {
     uint32_t want = UINT32_C(1) << stream->hint, room = 0;
@@ -187,7 +196,7 @@ static enum outcome try_read(struct iocp_worker *worker, struct iocp_stream *str
     room = room < stream->read_max_bytes ? room : stream->read_max_bytes;
     iocp_slot_try(worker->port, stream->slot, IOCP_IN);
     ssize_t got = read_some(stream, data, room);
-    if (got < 0 && errno == EAGAIN)
+    if (got < 0 && (errno == EAGAIN || is_told_hangup(stream, errno)))
         return nothing_there(worker, stream);
     if (got < 0) {
         fail_read(worker, stream, errno);

@@ -4,8 +4,8 @@
  * A worker runs its own ready list first, looks at the kernel at least every IOCP_POLL_EVERY
  * callbacks, and blocks there when there is nothing else. A strand that becomes ready on a worker
  * stays with it, so a chain of callbacks costs no system call and no other processor's cache. When
- * more than one is ready and another worker sleeps, half of them go to the shared list and one
- * sleeper is woken; it wakes the next itself if it finds more than it can run at once.
+ * more than one is ready and another worker sleeps, all but the one that runs next go to the shared
+ * list and one sleeper is woken; it wakes the next itself if it finds more than its part.
  *
  * Nothing is lost between "is there work?" and "sleep": a sleeper counts itself first and then
  * looks at the shared list; a giver puts the strand there first and then looks at the count.
@@ -99,13 +99,14 @@ void iocp_requeue(struct iocp_worker *worker, struct iocp_strand *strand)
     ready_push(&worker->ready, strand);
 }
 
-/* Half of what this worker has goes to those who sleep. */
+/* What would wait behind the strand that runs next goes where a sleeper finds it; this worker takes
+ * its part back when it comes by first. */
 static void share_surplus(struct iocp_worker *worker)
 {
     struct iocp_port *port = worker->port;
-    if (worker->ready.count < 2 || atomic_load(&port->sleepers) == 0)
+    if (worker->ready.count == 0 || atomic_load(&port->sleepers) == 0)
         return;
-    share(port, &worker->ready, worker->ready.count / 2);
+    share(port, &worker->ready, worker->ready.count);
 }
 
 /* Takes this worker's part of the shared list, at least one. */

@@ -1,0 +1,54 @@
+/*
+ * Requests to sessions: see call.h. Made on the connection's strand, answered and freed on the
+ * session's.
+ */
+#include "runner/call.h"
+
+#include "runner/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind,
+                              struct wire_span id, struct wire_span name,
+                              sess_request_callback *answer)
+{
+    struct run_call *call = malloc(sizeof(*call) + id.size + name.size);
+    if (call == NULL) {
+        if (id.size > 0)
+            run_reply_text(conn, id, WIRE_RPC_TEXT_INTERNAL, wire_span_text("out of memory"));
+        return NULL;
+    }
+    sess_request_init(&call->request, kind, answer, NULL);
+    call->conn = run_conn_ref(conn);
+    call->write_bytes = 0;
+    call->id_bytes = id.size;
+    call->name_bytes = name.size;
+    memcpy(call->text, id.data, id.size);
+    if (name.size > 0)
+        memcpy(call->text + id.size, name.data, name.size);
+    return call;
+}
+
+void run_call_post(struct run_call *call, struct run_proc *proc)
+{
+    sess_request_post(&call->request, proc->session);
+}
+
+void run_call_post_write(struct run_call *call, struct run_proc *proc, struct iocp_slice slice)
+{
+    struct run_conn *conn = call->conn;
+    call->write_bytes = slice.size_bytes;
+    size_t waiting = atomic_fetch_add(&conn->waiting_write_bytes, call->write_bytes);
+    call->request.ask.write.slice = slice;
+    call->request.ask.write.may_wait = waiting + call->write_bytes <= RUN_WAITING_WRITE_BYTES;
+    run_call_post(call, proc);
+}
+
+void run_call_free(struct run_call *call)
+{
+    struct run_conn *conn = call->conn;
+    atomic_fetch_sub(&conn->waiting_write_bytes, call->write_bytes);
+    free(call);
+    run_conn_unref(conn);
+}

@@ -1,0 +1,46 @@
+/*
+ * A request to a session that waits for its answer: what is kept of the client's request until the
+ * session has answered, on the session's strand, and the answer that is made of it there.
+ */
+#ifndef RUN_CALL_H
+#define RUN_CALL_H
+
+#include "runner/proc.h"
+
+struct run_call {
+    struct sess_request request;
+    struct run_conn *conn; /* one reference */
+    size_t write_bytes;    /* of a write: counted among those that wait */
+    size_t id_bytes, name_bytes;
+    uint8_t text[]; /* the request's id as JSON, then the session's name */
+};
+
+/* Makes a call that answer will answer; name is the session's, for texts; an empty id is a call of
+ * our own. NULL: out of memory, and the client was told. On the connection's strand. */
+struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind,
+                              struct wire_span id, struct wire_span name,
+                              sess_request_callback *answer);
+
+/* Posts it to the process's session. On the connection's strand. */
+void run_call_post(struct run_call *call, struct run_proc *proc);
+
+/* Posts a write of bytes that the slice holds, which is taken. */
+void run_call_post_write(struct run_call *call, struct run_proc *proc, struct iocp_slice slice);
+
+static inline struct run_call *run_call_of(struct sess_request *request)
+{
+    return IOCP_OWNER(request, struct run_call, request);
+}
+static inline struct wire_span run_call_id(const struct run_call *call)
+{
+    return wire_span_of(call->text, call->id_bytes);
+}
+static inline struct wire_span run_call_name(const struct run_call *call)
+{
+    return wire_span_of(call->text + call->id_bytes, call->name_bytes);
+}
+
+/* Frees it after it was answered. On the session's strand. */
+void run_call_free(struct run_call *call);
+
+#endif

@@ -1,0 +1,368 @@
+/*
+ * A connection's life and its reading: see conn.h for states and threads. Sending is in
+ * conn_send.c, the framings in conn_http.c and conn_messages.c.
+ */
+#include "runner/conn.h"
+
+#include "runner/dispatch.h"
+#include "runner/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_BYTES = IOCP_READ_MAX };
+
+static struct run_conn *of_stream(struct iocp_stream *stream)
+{
+    /* A stream knows its strand, and that is the connection's first member. */
+    return IOCP_OWNER(stream->read.strand, struct run_conn, strand);
+}
+
+static struct run_conn *of_read(struct iocp_op *op)
+{
+    return of_stream(IOCP_OWNER(op, struct iocp_stream, read));
+}
+
+void run_conn_set_state(struct run_conn *conn, enum run_conn_state state)
+{
+    assert(state > conn->state);
+    conn->state = (uint8_t)state;
+}
+
+struct sess_host *run_conn_host(const struct run_conn *conn)
+{
+    return conn->server->host;
+}
+
+struct run_conn *run_conn_ref(struct run_conn *conn)
+{
+    atomic_fetch_add_explicit(&conn->refs, 1, memory_order_relaxed);
+    return conn;
+}
+
+/* On the server's strand: whoever waits for the last connection sees it gone there. */
+static void on_freed(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, leave);
+    struct run_server *server = conn->server;
+    free(conn);
+    run_server_conn_freed(server);
+}
+
+static void on_ended(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
+    iocp_op_init(&conn->leave, run_server_strand(conn->server), on_freed);
+    iocp_post(&conn->leave);
+}
+
+static void on_last_ref(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
+    assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
+    sess_table_deinit(&conn->table);
+    iocp_strand_end(&conn->strand, &conn->end, on_ended);
+}
+
+void run_conn_unref(struct run_conn *conn)
+{
+    if (atomic_fetch_sub_explicit(&conn->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    iocp_op_init(&conn->end, &conn->strand, on_last_ref);
+    iocp_post(&conn->end);
+}
+
+/* ---- Reading ---- */
+
+void run_conn_read_more(struct run_conn *conn)
+{
+    if (conn->state == RUN_CONN_CLOSING || conn->reader_ended || iocp_pending(&conn->reader->read))
+        return;
+    conn->held = run_conn_is_open(conn) &&
+                 run_outq_bytes(&conn->queue, RUN_FRAME_REPLY) > RUN_REPLY_QUEUE_BYTES;
+    if (!conn->held)
+        iocp_read_start(conn->reader, READ_BYTES);
+}
+
+static void sniff(struct run_conn *conn, uint8_t *data, size_t size)
+{
+    /* One byte tells: a JSON-RPC message or a blank line never begins with a G. */
+    if (data[0] == 'G') {
+        run_conn_set_state(conn, RUN_CONN_HANDSHAKE);
+        run_conn_feed_http(conn, data, size);
+        return;
+    }
+    run_conn_begin(conn, RUN_FRAMING_LINE);
+    run_conn_feed_messages(conn, data, size);
+}
+
+static void feed(struct run_conn *conn, uint8_t *data, size_t size)
+{
+    switch ((enum run_conn_state)conn->state) {
+    case RUN_CONN_SNIFFING:
+        sniff(conn, data, size);
+        break;
+    case RUN_CONN_HANDSHAKE:
+        run_conn_feed_http(conn, data, size);
+        break;
+    case RUN_CONN_OPEN:
+        run_conn_feed_messages(conn, data, size);
+        break;
+    case RUN_CONN_CHECKING:
+    case RUN_CONN_ENDING:
+    case RUN_CONN_LINGERING:
+    case RUN_CONN_CLOSING:
+        break; /* discarded */
+    }
+}
+
+/* The peer sends nothing more. */
+static void on_end(struct run_conn *conn)
+{
+    conn->reader_ended = true;
+    if (run_conn_is_open(conn))
+        run_conn_feed_end(conn);
+    if (conn->state < RUN_CONN_ENDING)
+        run_conn_end(conn, 0, "the client closed the connection");
+    else if (conn->state == RUN_CONN_LINGERING)
+        run_conn_drop(conn);
+}
+
+static void on_read(struct iocp_op *op)
+{
+    struct run_conn *conn = of_read(op);
+    if (op->result == 0) {
+        struct iocp_slice slice = conn->reader->slice;
+        conn->reader->slice = (struct iocp_slice){0};
+        feed(conn, slice.data, slice.size_bytes);
+        iocp_slice_unref(&slice);
+        run_conn_read_more(conn);
+        return;
+    }
+    if (op->result == IOCP_E_END)
+        on_end(conn);
+    else
+        run_conn_drop(conn);
+}
+
+/* ---- Closing ---- */
+
+static void on_close(struct iocp_op *op)
+{
+    struct run_conn *conn = of_stream(IOCP_OWNER(op, struct iocp_stream, close));
+    if (--conn->open_streams > 0)
+        return;
+    run_conn_settle(conn);
+    run_conn_free_request(conn);
+    if (conn->framing == RUN_FRAMING_LINE)
+        wire_line_deinit(&conn->in.line);
+    else if (conn->framing == RUN_FRAMING_WS)
+        wire_ws_decoder_deinit(&conn->in.ws);
+    iocp_post(&conn->leave);
+}
+
+void run_conn_drop(struct run_conn *conn)
+{
+    if (conn->state == RUN_CONN_CLOSING)
+        return;
+    if (conn->state < RUN_CONN_ENDING)
+        run_dispatch_conn_over(conn);
+    run_conn_set_state(conn, RUN_CONN_CLOSING);
+    iocp_timer_cancel(&conn->timer);
+    iocp_close_start(conn->reader);
+    if (conn->writer != conn->reader)
+        iocp_close_start(conn->writer);
+    iocp_kick(&conn->flush); /* what is queued is freed */
+}
+
+void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason)
+{
+    if (conn->state >= RUN_CONN_ENDING)
+        return;
+    run_server_log_conn(conn, "connection_ending", reason);
+    run_dispatch_conn_over(conn);
+    if (conn->framing == RUN_FRAMING_WS && close_code != 0) {
+        uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
+        size_t size = wire_ws_close_frame(frame, close_code, wire_span_text(reason));
+        run_conn_send_raw(conn, frame, size);
+    }
+    run_conn_set_state(conn, RUN_CONN_ENDING);
+    iocp_kick(&conn->flush);
+}
+
+/* ---- Opening ---- */
+
+static void on_timer(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, timer.op);
+    if (op->result != 0 || conn->state == RUN_CONN_CLOSING)
+        return;
+    if (conn->state < RUN_CONN_ENDING && !conn->counts_as_new)
+        return;
+    if (conn->state < RUN_CONN_ENDING)
+        run_server_log_conn(conn, "connection_dropped", "not initialized in time");
+    run_conn_drop(conn);
+}
+
+void run_conn_settle(struct run_conn *conn)
+{
+    if (!conn->counts_as_new)
+        return;
+    conn->counts_as_new = false;
+    run_server_conn_settled(conn->server);
+    if (conn->state < RUN_CONN_ENDING)
+        iocp_timer_cancel(&conn->timer);
+    if (conn->state == RUN_CONN_OPEN && conn->framing == RUN_FRAMING_WS)
+        wire_ws_decoder_set_limit(&conn->in.ws, run_server_message_limit(conn->server, true));
+    else if (conn->state == RUN_CONN_OPEN)
+        conn->in.line.options.limit_bytes = run_server_message_limit(conn->server, true);
+}
+
+void run_conn_begin(struct run_conn *conn, enum run_framing framing)
+{
+    size_t limit_bytes = run_server_message_limit(conn->server, !conn->counts_as_new);
+    run_conn_set_state(conn, RUN_CONN_OPEN);
+    conn->framing = (uint8_t)framing;
+    if (framing == RUN_FRAMING_LINE)
+        wire_line_init(&conn->in.line, &(struct wire_line_options){.limit_bytes = limit_bytes});
+    else
+        wire_ws_decoder_init(&conn->in.ws, &(struct wire_ws_options){.limit_bytes = limit_bytes});
+}
+
+void run_conn_checked(struct run_conn *conn, bool allowed)
+{
+    if (conn->state != RUN_CONN_CHECKING)
+        return;
+    if (!allowed) {
+        run_server_log_conn(conn, "connection_refused", "another user's program is at its end");
+        run_conn_drop(conn);
+        return;
+    }
+    enum run_listen_kind kind = conn->listener->url.kind;
+    if (kind == RUN_LISTEN_STDIO)
+        run_conn_begin(conn, RUN_FRAMING_LINE);
+    else
+        run_conn_set_state(conn, kind == RUN_LISTEN_WS ? RUN_CONN_HANDSHAKE : RUN_CONN_SNIFFING);
+    run_conn_read_more(conn);
+}
+
+static void on_tick(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, tick);
+    run_conn_clock(conn);
+}
+
+static void on_stop(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, stop);
+    conn->stopping = true;
+    run_dispatch_stop(conn, run_server_is_forced(conn->server));
+    run_conn_session_left(conn);
+}
+
+void run_conn_session_left(struct run_conn *conn)
+{
+    if (conn->stopping && conn->table.count == 0)
+        run_conn_end(conn, WIRE_WS_CLOSE_GOING_AWAY, "the server is shutting down");
+}
+
+static void on_lost(struct iocp_op *op)
+{
+    run_conn_drop(IOCP_OWNER(op, struct run_conn, lost));
+}
+
+static void on_leave(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, leave);
+    run_server_conn_left(conn->server, conn);
+    run_conn_unref(conn);
+}
+
+static void on_flush(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, flush);
+    run_conn_flush(conn);
+}
+
+static void on_begin(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
+    uint64_t now_ns = iocp_now_ns(conn->strand.port);
+    if (conn->state == RUN_CONN_CLOSING)
+        return;
+    if (conn->counts_as_new)
+        iocp_timer_start(&conn->timer, now_ns + RUN_NEW_CONN_MS * UINT64_C(1000000));
+    run_conn_check_start(conn);
+}
+
+static const struct iocp_stream_events stream_events = {
+    .on_read = on_read, .on_write = run_conn_on_write, .on_close = on_close};
+
+static int open_streams(struct run_conn *conn, const struct run_conn_handles *handles)
+{
+    int os_error = 0;
+    conn->reader = conn->writer = &conn->streams[0];
+    conn->open_streams = 1;
+    int result = iocp_stream_open(conn->reader, &conn->strand, handles->in, handles->in_kind,
+                                  &stream_events, &os_error);
+    if (result != 0 || handles->in == handles->out)
+        return result;
+    conn->writer = &conn->streams[1];
+    conn->open_streams = 2;
+    return iocp_stream_open(conn->writer, &conn->strand, handles->out, handles->out_kind,
+                            &stream_events, &os_error);
+}
+
+static void init_operations(struct run_conn *conn)
+{
+    iocp_op_init(&conn->flush, &conn->strand, on_flush);
+    iocp_op_init(&conn->tick, &conn->strand, on_tick);
+    iocp_op_init(&conn->stop, &conn->strand, on_stop);
+    iocp_op_init(&conn->lost, &conn->strand, on_lost);
+    iocp_op_init(&conn->end, &conn->strand, on_begin);
+    iocp_op_init(&conn->leave, run_server_strand(conn->server), on_leave);
+    iocp_timer_init(&conn->timer, &conn->strand, on_timer);
+}
+
+static struct run_conn *conn_alloc(struct run_server *server, struct run_listener *listener)
+{
+    struct iocp_port *port = run_server_port(server);
+    struct run_conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL || iocp_random(port, &conn->json_seed, sizeof(conn->json_seed)) != 0) {
+        free(conn);
+        return NULL;
+    }
+    conn->server = server;
+    conn->listener = listener;
+    conn->state = RUN_CONN_CHECKING;
+    conn->counts_as_new = listener->url.kind != RUN_LISTEN_STDIO;
+    atomic_init(&conn->refs, 1);
+    iocp_strand_init(&conn->strand, port);
+    run_outq_init(&conn->queue);
+    init_operations(conn);
+    return conn;
+}
+
+struct run_conn *run_conn_new(struct run_server *server, struct run_listener *listener,
+                              const struct run_conn_handles *handles)
+{
+    struct iocp_port *port = run_server_port(server);
+    struct run_conn *conn = conn_alloc(server, listener);
+    if (conn == NULL || open_streams(conn, handles) != 0) {
+        iocp_handle_close(port, handles->in);
+        if (handles->out != handles->in)
+            iocp_handle_close(port, handles->out);
+        free(conn);
+        return NULL;
+    }
+    sess_table_init(&conn->table, run_server_sessions_per_client(server), conn->json_seed, NULL);
+    if (handles->out_kind == IOCP_STREAM_SOCKET)
+        iocp_stream_tune(conn->writer, RUN_UNSENT_BYTES);
+    return conn;
+}
+
+void run_conn_start(struct run_conn *conn)
+{
+    iocp_post(&conn->end);
+}

@@ -1,0 +1,48 @@
+/*
+ * Who is at the other end of a new connection. Without a token a local connection is served only if
+ * the program at its other end belongs to the server's user; the system is asked on a helper, since
+ * the slow way reads a table of all sockets.
+ */
+#include "runner/peer.h"
+#include "runner/server.h"
+
+static void look(struct iocp_help *help)
+{
+    struct run_conn *conn = IOCP_OWNER(help, struct run_conn, check);
+    int64_t uid = -1;
+    int result = run_peer_uid((int)conn->check_handle, &uid);
+    conn->check_allowed = result == 0 && uid == conn->server->own_uid;
+}
+
+static void on_looked(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, check.op);
+    run_conn_checked(conn, op->result == 0 && conn->check_allowed);
+    run_conn_unref(conn);
+}
+
+static bool needs_check(const struct run_conn *conn)
+{
+    const struct run_server *server = conn->server;
+    switch (conn->listener->url.kind) {
+    case RUN_LISTEN_STDIO:
+        return false; /* whoever started us gave us these handles */
+    case RUN_LISTEN_UNIX:
+        return !server->options->allow_any_local_user;
+    case RUN_LISTEN_WS:
+        return !server->auth.token_required && !server->options->allow_any_local_user;
+    }
+    return true;
+}
+
+void run_conn_check_start(struct run_conn *conn)
+{
+    if (!needs_check(conn)) {
+        run_conn_checked(conn, true);
+        return;
+    }
+    run_conn_ref(conn); /* the helper's */
+    conn->check_handle = conn->reader->handle;
+    conn->check.what = "looking up the peer of a connection";
+    iocp_help_start(&conn->check, &conn->strand, IOCP_POOL_GENERAL, look, on_looked);
+}

@@ -1,0 +1,202 @@
+/*
+ * Sending to a client: frames out of the queue into gathered writes, and the clock that finds
+ * clients that do not read. On the connection's strand, but for run_conn_send and what makes
+ * messages, which are for any thread.
+ */
+#include "runner/conn.h"
+#include "runner/proc.h"
+#include "runner/server.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- Making and queueing: any thread ---- */
+
+void run_conn_send(struct run_conn *conn, enum run_frame_class class, struct run_frame *frame)
+{
+    run_outq_push(&conn->queue, class, frame);
+    iocp_kick(&conn->flush);
+}
+
+struct run_frame *run_conn_message(struct run_conn *conn, size_t size_bytes, uint8_t **out_json)
+{
+    bool ws = conn->framing == RUN_FRAMING_WS;
+    size_t around = ws ? wire_ws_header_size(size_bytes) : 1;
+    struct run_frame *frame = NULL;
+    if (size_bytes <= UINT32_MAX / 2)
+        frame = run_frame_new(conn->strand.port, (uint32_t)(around + size_bytes));
+    if (frame == NULL) {
+        run_conn_lose(conn);
+        return NULL;
+    }
+    if (ws)
+        (void)wire_ws_header(frame->data, WIRE_WS_TEXT, true, size_bytes);
+    else
+        frame->data[size_bytes] = '\n';
+    *out_json = frame->data + (ws ? around : 0);
+    return frame;
+}
+
+void run_conn_send_json(struct run_conn *conn, struct wire_span json)
+{
+    uint8_t *text;
+    struct run_frame *frame = run_conn_message(conn, json.size, &text);
+    if (frame == NULL)
+        return;
+    memcpy(text, json.data, json.size);
+    run_conn_send(conn, RUN_FRAME_REPLY, frame);
+}
+
+void run_conn_send_raw(struct run_conn *conn, const void *data, size_t size)
+{
+    struct run_frame *frame = run_frame_new(conn->strand.port, (uint32_t)size);
+    if (frame == NULL) {
+        run_conn_lose(conn);
+        return;
+    }
+    memcpy(frame->data, data, size);
+    run_conn_send(conn, RUN_FRAME_REPLY, frame);
+}
+
+void run_conn_lose(struct run_conn *conn)
+{
+    iocp_kick(&conn->lost);
+}
+
+/* ---- The queue: on the strand ---- */
+
+/* A frame is done with, sent or not: its session may read on. */
+static void release(struct run_conn *conn, struct run_frame *frame, enum run_frame_class class)
+{
+    struct run_proc *proc = frame->proc;
+    uint32_t output_bytes = frame->output_bytes;
+    run_outq_sent(&conn->queue, class, frame->size_bytes);
+    frame->proc = NULL;
+    run_frame_free(frame);
+    if (proc == NULL)
+        return;
+    run_proc_consumed(proc, output_bytes);
+    run_proc_unref(proc);
+}
+
+static void discard_queue(struct run_conn *conn)
+{
+    enum run_frame_class class;
+    struct run_frame *frame;
+    run_outq_collect(&conn->queue);
+    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL)
+        release(conn, frame, class);
+}
+
+/* Takes frames for one write. */
+static unsigned take_frames(struct run_conn *conn)
+{
+    size_t bytes = 0;
+    unsigned count = 0;
+    while (count < IOCP_GATHER_MAX && bytes < RUN_WRITE_BYTES) {
+        enum run_frame_class class;
+        struct run_frame *frame = run_outq_pop(&conn->queue, &class);
+        if (frame == NULL)
+            break;
+        conn->sending[count] = frame;
+        conn->sending_class[count] = (uint8_t) class;
+        conn->vecs[count] = (struct iocp_vec){frame->data, frame->size_bytes};
+        bytes += frame->size_bytes;
+        count++;
+    }
+    return count;
+}
+
+/* Everything is out: the peer gets time to read it. A deadline that runs still is soon enough. */
+static void linger(struct run_conn *conn)
+{
+    if (conn->state != RUN_CONN_ENDING)
+        return;
+    if (conn->writer->kind != IOCP_STREAM_SOCKET || conn->reader_ended) {
+        run_conn_drop(conn);
+        return;
+    }
+    run_conn_set_state(conn, RUN_CONN_LINGERING);
+    iocp_stream_shutdown(conn->writer);
+    uint64_t now_ns = iocp_now_ns(conn->strand.port);
+    if (!iocp_pending(&conn->timer.op))
+        iocp_timer_start(&conn->timer, now_ns + RUN_LINGER_MS * UINT64_C(1000000));
+    run_conn_read_more(conn);
+}
+
+void run_conn_flush(struct run_conn *conn)
+{
+    if (conn->state == RUN_CONN_CLOSING) {
+        discard_queue(conn);
+        return;
+    }
+    if (iocp_pending(&conn->writer->write))
+        return;
+    run_outq_collect(&conn->queue);
+    conn->sending_count = take_frames(conn);
+    if (conn->sending_count == 0) {
+        linger(conn);
+        return;
+    }
+    conn->progress_bytes = 0;
+    conn->progress_ns = iocp_now_ns(conn->strand.port);
+    iocp_write_start(conn->writer, conn->vecs, conn->sending_count);
+}
+
+void run_conn_on_write(struct iocp_op *op)
+{
+    struct iocp_stream *stream = IOCP_OWNER(op, struct iocp_stream, write);
+    struct run_conn *conn = IOCP_OWNER(op->strand, struct run_conn, strand);
+    assert(stream == conn->writer);
+    (void)stream;
+    for (unsigned i = 0; i < conn->sending_count; i++)
+        release(conn, conn->sending[i], (enum run_frame_class)conn->sending_class[i]);
+    conn->sending_count = 0;
+    if (op->result != 0)
+        run_conn_drop(conn);
+    run_conn_flush(conn);
+    if (conn->held)
+        run_conn_read_more(conn);
+}
+
+/* ---- The clock ---- */
+
+static bool is_stuck(struct run_conn *conn, uint64_t now_ns, uint64_t timeout_ns)
+{
+    if (!iocp_pending(&conn->writer->write))
+        return false;
+    if (conn->writer->written_bytes != conn->progress_bytes) {
+        conn->progress_bytes = conn->writer->written_bytes;
+        conn->progress_ns = now_ns;
+        return false;
+    }
+    return now_ns - conn->progress_ns >= timeout_ns;
+}
+
+static void send_ping(struct run_conn *conn, uint64_t now_ns)
+{
+    uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
+    size_t size = wire_ws_control_frame(frame, WIRE_WS_PING, wire_span_of(NULL, 0));
+    run_conn_send_raw(conn, frame, size);
+    conn->last_ping_ns = now_ns;
+    if (conn->ping_ns == 0)
+        conn->ping_ns = now_ns;
+}
+
+void run_conn_clock(struct run_conn *conn)
+{
+    uint64_t now_ns = iocp_now_ns(conn->strand.port);
+    uint64_t timeout_ns = run_server_send_timeout_ns(conn->server);
+    bool pong_late = conn->ping_ns != 0 && now_ns - conn->ping_ns >= timeout_ns;
+    if (conn->state == RUN_CONN_CLOSING)
+        return;
+    if (is_stuck(conn, now_ns, timeout_ns) || pong_late) {
+        run_server_log_conn(conn, "connection_dropped",
+                            pong_late ? "no pong in time" : "the client does not read");
+        run_conn_drop(conn);
+        return;
+    }
+    if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS &&
+        now_ns - conn->last_ping_ns >= run_server_ping_interval_ns(conn->server))
+        send_ping(conn, now_ns);
+}

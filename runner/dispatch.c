@@ -1,0 +1,198 @@
+/*
+ * Messages: the envelope, who may call what and when, and the two dialects' ways to answer what is
+ * wrong. On the connection's strand.
+ */
+#include "runner/dispatch.h"
+
+#include "runner/call.h"
+#include "runner/reply.h"
+#include "runner/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SMALL_PARAMS_BYTES = 4096 }; /* decoded on the stack: nearly every message but starts */
+
+/* ---- What is wrong with a message ---- */
+
+static void refuse_unparsable(struct run_conn *conn, const struct wire_rpc_problem *problem)
+{
+    bool ws = conn->framing == RUN_FRAMING_WS;
+    char text[192];
+    struct run_reply reply;
+    if (conn->dialect == RUN_DIALECT_V0) {
+        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "failed to parse JSON-RPC message");
+        return;
+    }
+    int size = snprintf(text, sizeof(text), "connection %u: %s at byte %zu", conn->number,
+                        problem->text, problem->offset);
+    wire_rpc_write_unparsable(run_reply_begin(&reply, conn),
+                              ws ? WIRE_RPC_TEXT_UNPARSABLE_WS : WIRE_RPC_TEXT_UNPARSABLE,
+                              wire_span_of(text, (size_t)size));
+    run_reply_send(&reply);
+}
+
+void run_dispatch_refuse_params(struct run_request *request)
+{
+    const struct wire_msg_problem *problem = &request->parser.problem;
+    struct run_reply reply;
+    struct wire_json_writer *writer = run_reply_begin(&reply, request->conn);
+    wire_rpc_begin_error(writer, request->id, problem->code, wire_span_text(problem->text));
+    wire_rpc_end_error(writer);
+    run_reply_send(&reply);
+}
+
+static void refuse_unknown(struct run_request *request, struct wire_span method)
+{
+    enum wire_rpc_text text = request->conn->dialect == RUN_DIALECT_V0
+                                  ? WIRE_RPC_TEXT_V0_UNKNOWN_METHOD
+                                  : WIRE_RPC_TEXT_UNKNOWN_METHOD;
+    run_reply_text(request->conn, request->id, text, method);
+}
+
+/* ---- Which dialect ---- */
+
+/* The first exec method decides; true: the method fits. */
+static bool takes_dialect(struct run_request *request, enum wire_msg_dialect asked)
+{
+    static const enum run_dialect dialects[] = {
+        [WIRE_MSG_DIALECT_V0] = RUN_DIALECT_V0, [WIRE_MSG_DIALECT_PROCESS] = RUN_DIALECT_PROCESS};
+    struct run_conn *conn = request->conn;
+    if (asked == WIRE_MSG_DIALECT_NONE)
+        return true;
+    if (conn->dialect == RUN_DIALECT_OPEN)
+        conn->dialect = (uint8_t)dialects[asked];
+    if (conn->dialect == dialects[asked])
+        return true;
+    enum wire_msg_dialect spoken =
+        conn->dialect == RUN_DIALECT_V0 ? WIRE_MSG_DIALECT_V0 : WIRE_MSG_DIALECT_PROCESS;
+    run_reply_text(conn, request->id, WIRE_RPC_TEXT_OTHER_DIALECT,
+                   wire_span_text(wire_msg_dialect_name(spoken)));
+    return false;
+}
+
+static bool has_greeted(struct run_request *request)
+{
+    struct wire_span none = wire_span_of(NULL, 0);
+    switch ((enum run_greeting)request->conn->greeting) {
+    case RUN_GREETING_NONE:
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_NO_INITIALIZE, none);
+        return false;
+    case RUN_GREETING_INITIALIZED:
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_NO_INITIALIZED, none);
+        return false;
+    case RUN_GREETING_DONE:
+        break;
+    }
+    return true;
+}
+
+/* ---- Requests ---- */
+
+typedef void run_method(struct run_request *request);
+
+static run_method *const methods[] = {
+    [WIRE_MSG_METHOD_COMMAND_EXEC] = run_v0_exec,
+    [WIRE_MSG_METHOD_COMMAND_WRITE] = run_v0_write,
+    [WIRE_MSG_METHOD_COMMAND_TERMINATE] = run_v0_terminate,
+    [WIRE_MSG_METHOD_PROCESS_START] = run_process_start,
+    [WIRE_MSG_METHOD_PROCESS_WRITE] = run_process_write,
+    [WIRE_MSG_METHOD_PROCESS_SIGNAL] = run_process_signal,
+    [WIRE_MSG_METHOD_PROCESS_TERMINATE] = run_process_terminate,
+};
+
+static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
+                        run_method *call)
+{
+    uint8_t small[SMALL_PARAMS_BYTES];
+    size_t bytes = wire_msg_parser_bytes(request->params.size);
+    void *memory = bytes <= sizeof(small) ? small : malloc(bytes);
+    if (memory == NULL) {
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_INTERNAL,
+                       wire_span_text("out of memory"));
+        return;
+    }
+    wire_msg_parser_init(&request->parser, scratch, memory, bytes, WIRE_MSG_PATH_POSIX);
+    call(request);
+    if (memory != small)
+        free(memory);
+}
+
+static void take_request(struct run_request *request, struct wire_json_scratch *scratch,
+                         struct wire_span name)
+{
+    enum wire_msg_method method = wire_msg_method_find(name);
+    if (method == WIRE_MSG_METHOD_INITIALIZE) {
+        call_method(request, scratch, run_initialize);
+        return;
+    }
+    if (!takes_dialect(request, wire_msg_method_dialect(name)))
+        return;
+    if (method == WIRE_MSG_METHOD_UNKNOWN || method == WIRE_MSG_METHOD_INITIALIZED)
+        refuse_unknown(request, name);
+    else if (has_greeted(request))
+        call_method(request, scratch, methods[method]);
+}
+
+/* ---- The rest of the envelope ---- */
+
+static void take_notification(struct run_conn *conn, struct wire_span name)
+{
+    if (wire_msg_method_find(name) != WIRE_MSG_METHOD_INITIALIZED)
+        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected notification");
+    else if (conn->greeting == RUN_GREETING_NONE)
+        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "initialized came before initialize");
+    else
+        conn->greeting = RUN_GREETING_DONE;
+}
+
+void run_dispatch_message(struct run_conn *conn, struct wire_span document)
+{
+    _Alignas(8) uint8_t memory[WIRE_JSON_SCRATCH_BYTES(WIRE_JSON_MEMBERS_DEFAULT)];
+    struct wire_json_scratch scratch;
+    struct wire_rpc_message message;
+    struct wire_rpc_problem problem;
+    wire_json_scratch_init(&scratch, memory, sizeof(memory), conn->json_seed);
+    int kind = wire_rpc_parse(document, &scratch, &message, &problem);
+    if (kind < 0) {
+        refuse_unparsable(conn, &problem);
+        return;
+    }
+    struct run_request request = {.conn = conn, .id = message.id, .params = message.params};
+    if (kind == WIRE_RPC_REQUEST)
+        take_request(&request, &scratch, message.method);
+    else if (kind == WIRE_RPC_NOTIFICATION)
+        take_notification(conn, message.method);
+    else
+        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected response");
+}
+
+/* ---- The end ---- */
+
+void run_dispatch_conn_over(struct run_conn *conn)
+{
+    struct sess_session *cursor = NULL, *session;
+    enum sess_ender ender = conn->stopping ? SESS_ENDER_SHUTDOWN : SESS_ENDER_DISCONNECT;
+    while ((session = sess_table_next(&conn->table, &cursor)) != NULL)
+        run_proc_detach(sess_session_context(session), ender);
+}
+
+static void stop_answered(struct sess_request *request)
+{
+    run_call_free(run_call_of(request));
+}
+
+void run_dispatch_stop(struct run_conn *conn, bool force)
+{
+    struct sess_session *cursor = NULL, *session;
+    struct wire_span none = wire_span_of("", 0);
+    while ((session = sess_table_next(&conn->table, &cursor)) != NULL) {
+        struct run_call *call = run_call_new(conn, SESS_REQUEST_STOP, none, none, stop_answered);
+        if (call == NULL)
+            continue; /* the keeper ends it */
+        call->request.ask.stop.mode = force ? SESS_STOP_FORCE : SESS_STOP_GRACEFUL;
+        call->request.ask.stop.timeout_ms = run_server_grace_ms(conn->server);
+        call->request.ask.stop.ender = SESS_ENDER_SHUTDOWN;
+        run_call_post(call, sess_session_context(session));
+    }
+}

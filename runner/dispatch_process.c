@@ -1,0 +1,179 @@
+/*
+ * The methods of the dialect process. Requests come on the connection's strand, answers of sessions
+ * on theirs.
+ */
+#include "runner/call.h"
+#include "runner/dispatch.h"
+#include "runner/reply.h"
+#include "runner/start.h"
+#include "wire/msg_process.h"
+
+/* ---- Start ---- */
+
+/* A sandbox that is asked for and not enforced would be a lie. */
+static bool asks_for_sandbox(struct run_request *request,
+                             const struct wire_msg_process_start *asked)
+{
+    const char *reason = NULL;
+    if (asked->sandbox.data != NULL)
+        reason = "this version has none";
+    else if (asked->enforce_managed_network || asked->managed_network.data != NULL)
+        reason = "this version cannot manage the network";
+    if (reason != NULL)
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
+    return reason != NULL;
+}
+
+static enum sess_stdio stdio_of(const struct wire_msg_process_start *asked)
+{
+    if (asked->tty)
+        return SESS_STDIO_TTY;
+    return asked->pipe_stdin ? SESS_STDIO_PIPES : SESS_STDIO_OUTPUT;
+}
+
+void run_process_start(struct run_request *request)
+{
+    struct wire_msg_process_start asked = {0};
+    if (wire_msg_process_start_parse(&request->parser, request->params, &asked) != 0) {
+        run_dispatch_refuse_params(request);
+        return;
+    }
+    if (asks_for_sandbox(request, &asked))
+        return;
+    struct run_start start = {
+        .id = asked.process_id,
+        .argv = asked.argv.items,
+        .arg0 = asked.arg0,
+        .cwd = asked.cwd,
+        .env = &asked.env,
+        .env_policy = &asked.env_policy,
+        .stdio = stdio_of(&asked),
+    };
+    run_start(request, &start);
+}
+
+/* ---- Write ---- */
+
+static enum wire_msg_write_status status_of(int result)
+{
+    switch (result) {
+    case 0:
+        return WIRE_MSG_WRITE_ACCEPTED;
+    case SESS_E_STARTING:
+        return WIRE_MSG_WRITE_STARTING;
+    default:
+        return WIRE_MSG_WRITE_STDIN_CLOSED;
+    }
+}
+
+static void write_answered(struct sess_request *request)
+{
+    struct run_call *call = run_call_of(request);
+    struct wire_span id = run_call_id(call);
+    struct run_reply reply;
+    struct wire_json_writer *writer = run_reply_begin(&reply, call->conn);
+    if (request->result == SESS_E_STDIN_FULL)
+        wire_rpc_write_queue_full(writer, id, request->queued_bytes, request->limit_bytes);
+    else if (request->result == SESS_E_TOO_LARGE)
+        wire_rpc_write_text(writer, id, WIRE_RPC_TEXT_INVALID_PARAMS,
+                            wire_span_text("`chunk` is larger than one write may be"));
+    else
+        wire_msg_process_write_reply(writer, id, status_of(request->result));
+    run_reply_send(&reply);
+    run_call_free(call);
+}
+
+static void answer_unknown(struct run_request *request)
+{
+    struct run_reply reply;
+    wire_msg_process_write_reply(run_reply_begin(&reply, request->conn), request->id,
+                                 WIRE_MSG_WRITE_UNKNOWN_PROCESS);
+    run_reply_send(&reply);
+}
+
+void run_process_write(struct run_request *request)
+{
+    struct wire_msg_process_write asked = {0};
+    if (wire_msg_process_write_parse(&request->parser, request->params, &asked) != 0) {
+        run_dispatch_refuse_params(request);
+        return;
+    }
+    struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
+    if (proc == NULL)
+        answer_unknown(request);
+    else
+        run_write(request, proc, asked.process_id, &asked.chunk, write_answered);
+}
+
+/* ---- Signal ---- */
+
+static void answer_signal(struct run_conn *conn, struct wire_span id)
+{
+    struct run_reply reply;
+    wire_msg_process_signal_reply(run_reply_begin(&reply, conn), id);
+    run_reply_send(&reply);
+}
+
+static void signal_answered(struct sess_request *request)
+{
+    struct run_call *call = run_call_of(request);
+    answer_signal(call->conn, run_call_id(call));
+    run_call_free(call);
+}
+
+void run_process_signal(struct run_request *request)
+{
+    struct wire_msg_process_signal asked = {0};
+    if (wire_msg_process_signal_parse(&request->parser, request->params, &asked) != 0) {
+        run_dispatch_refuse_params(request);
+        return;
+    }
+    struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
+    if (proc == NULL) {
+        answer_signal(request->conn, request->id);
+        return;
+    }
+    struct run_call *call = run_call_new(request->conn, SESS_REQUEST_INTERRUPT, request->id,
+                                         asked.process_id, signal_answered);
+    if (call != NULL)
+        run_call_post(call, proc);
+}
+
+/* ---- Terminate ---- */
+
+static void answer_terminate(struct run_conn *conn, struct wire_span id, bool was_running)
+{
+    struct run_reply reply;
+    wire_msg_process_terminate_reply(run_reply_begin(&reply, conn), id, was_running);
+    run_reply_send(&reply);
+}
+
+static void terminate_answered(struct sess_request *request)
+{
+    struct run_call *call = run_call_of(request);
+    answer_terminate(call->conn, run_call_id(call), request->was_running);
+    run_call_free(call);
+}
+
+void run_process_terminate(struct run_request *request)
+{
+    struct wire_msg_process_terminate asked = {0};
+    if (wire_msg_process_terminate_parse(&request->parser, request->params, &asked) != 0) {
+        run_dispatch_refuse_params(request);
+        return;
+    }
+    struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
+    if (proc == NULL) {
+        answer_terminate(request->conn, request->id, false);
+        return;
+    }
+    struct run_call *call = run_call_new(request->conn, SESS_REQUEST_STOP, request->id,
+                                         asked.process_id, terminate_answered);
+    if (call == NULL)
+        return;
+    bool graceful = asked.stop.mode == WIRE_MSG_STOP_GRACEFUL;
+    call->request.ask.stop.mode = graceful ? SESS_STOP_GRACEFUL : SESS_STOP_FORCE;
+    call->request.ask.stop.timeout_ms = asked.stop.timeout_ms;
+    call->request.ask.stop.ender = SESS_ENDER_CLIENT;
+    run_call_post(call, proc);
+}

@@ -1,0 +1,79 @@
+/* The table of options (options_table.h): the one place of names, defaults, bounds and reasons. */
+#include "runner/options_table.h"
+
+#define AT(member) offsetof(struct run_options, member)
+
+#define KIB      1024ULL
+#define MIB      (1024 * KIB)
+#define GIB      (1024 * MIB)
+#define TIB      (1024 * GIB)
+#define SECONDS  1000ULL
+#define HOURS    (3600 * SECONDS)
+#define SESSIONS 1000000ULL
+
+/* clang-format off */
+const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
+    {"listen", "URL", RUN_OPTION_LISTEN, 0, 0, 0, 0,
+     "where to serve: stdio://, ws://IP:PORT (port 0 chooses one) or unix://PATH; may be given "
+     "up to 16 times; default ws://127.0.0.1:0", NULL},
+    {"ws-token-file", "PATH", RUN_OPTION_PATH, AT(ws_token_file), 0, 0, 0,
+     "WebSocket clients must send `Authorization: Bearer TOKEN` with the token in this file, which "
+     "only its owner may read", NULL},
+    {"ws-token-sha256", "HEX", RUN_OPTION_SHA256, AT(ws_token_sha256), 0, 0, 0,
+     "the same, with the SHA-256 digest of the token in place of the token", NULL},
+    {"allow-host", "NAME", RUN_OPTION_HOST, 0, 0, 0, 0,
+     "accept this name in the Host header, besides IP addresses and localhost; may be given up to "
+     "64 times", NULL},
+    {"allow-any-local-user", NULL, RUN_OPTION_FLAG, AT(allow_any_local_user), 0, 0, 0,
+     "without a token, serve every user of this machine; otherwise only the server's own user",
+     NULL},
+    {"log-level", "LEVEL", RUN_OPTION_LEVEL, AT(log_level), 0, 0, 0,
+     "error, warn, info or debug; default info", NULL},
+    {"log-json", NULL, RUN_OPTION_FLAG, AT(log_json), 0, 0, 0,
+     "one JSON object a line on standard error, in place of text", NULL},
+    {"workers", "N", RUN_OPTION_COUNT, AT(workers), 0, 256, 0,
+     "threads that serve; 0: as many as processors", "more than that only wait for each other"},
+    {"helpers", "N", RUN_OPTION_COUNT, AT(helpers), 1, 64, 4,
+     "threads for calls that may wait for a disk or a program's start",
+     "one hung call occupies one helper"},
+    {"shutdown-grace", "TIME", RUN_OPTION_DURATION, AT(shutdown_grace_ms), 0, HOURS, 5 * SECONDS,
+     "how long sessions may take to end at shutdown before they are killed",
+     "0 kills at once; a host that stops does not wait for hours"},
+    {"drain-quiet", "TIME", RUN_OPTION_DURATION, AT(drain_quiet_ms), 0, HOURS, 200,
+     "after a session's exit, output that another process still holds open ends after this silence",
+     "0 takes only what is there"},
+    {"drain-max", "TIME", RUN_OPTION_DURATION, AT(drain_max_ms), 0, HOURS, 2 * SECONDS,
+     "and after this time at the latest", "a background process may write for ever"},
+    {"stdin-queue", "SIZE", RUN_OPTION_SIZE, AT(stdin_queue_bytes), 4 * KIB, GIB, MIB,
+     "bytes that wait for one session's standard input",
+     "a page at least; all of it is memory of the server"},
+    {"window", "SIZE", RUN_OPTION_SIZE, AT(window_bytes), 64 * KIB, GIB, MIB,
+     "output of one session that waits for its client before the session is made to wait",
+     "one chunk of 64KiB must fit"},
+    {"retain", "SIZE", RUN_OPTION_SIZE, AT(retain_bytes), 0, GIB, MIB,
+     "output kept of each session, half its beginning and half its end",
+     "0 keeps none; all of it is memory of the server"},
+    {"retain-total", "SIZE", RUN_OPTION_SIZE, AT(retain_total_bytes), MIB, TIB, 256 * MIB,
+     "output kept of all sessions together", "the default of one session at least"},
+    {"max-sessions", "N", RUN_OPTION_COUNT, AT(max_sessions), 0, SESSIONS, 0,
+     "sessions at once; 0: as many as the host's descriptors, terminals and processes allow",
+     "beyond any host's number of processes there is nothing to limit"},
+    {"max-sessions-per-client", "N", RUN_OPTION_COUNT, AT(max_sessions_per_client), 0, SESSIONS, 0,
+     "sessions of one connection; 0: no limit but that of all", "as for all sessions"},
+    {"max-message", "SIZE", RUN_OPTION_SIZE, AT(max_message_bytes), 64 * KIB, GIB, 64 * MIB,
+     "the largest message that a client may send", "as much as one may be before authentication"},
+    {"ping-interval", "TIME", RUN_OPTION_DURATION, AT(ping_interval_ms), SECONDS, HOURS,
+     30 * SECONDS, "how often a WebSocket client is pinged",
+     "shorter keeps idle machines awake, longer lets routers forget the client"},
+    {"send-timeout", "TIME", RUN_OPTION_DURATION, AT(send_timeout_ms), SECONDS, HOURS, 60 * SECONDS,
+     "a client that takes no byte for this long while output waits is disconnected",
+     "shorter drops clients that are merely slow"},
+    {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
+    {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
+};
+/* clang-format on */
+
+bool run_option_has_bounds(enum run_option_kind kind)
+{
+    return kind == RUN_OPTION_COUNT || kind == RUN_OPTION_DURATION || kind == RUN_OPTION_SIZE;
+}

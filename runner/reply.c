@@ -1,0 +1,37 @@
+/*
+ * Replies: see reply.h.
+ */
+#include "runner/reply.h"
+
+#include <assert.h>
+
+struct wire_json_writer *run_reply_begin(struct run_reply *reply, struct run_conn *conn)
+{
+    reply->conn = conn;
+    wire_json_writer_init(&reply->writer, reply->buffer, sizeof(reply->buffer));
+    return &reply->writer;
+}
+
+void run_reply_send(struct run_reply *reply)
+{
+    struct wire_span json;
+    int result = wire_json_writer_finish(&reply->writer, &json);
+    assert(result == 0);
+    if (result == 0)
+        run_conn_send_json(reply->conn, json);
+}
+
+void run_reply_text(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
+                    struct wire_span argument)
+{
+    struct run_reply reply;
+    wire_rpc_write_text(run_reply_begin(&reply, conn), id, text, argument);
+    run_reply_send(&reply);
+}
+
+void run_reply_shortage(struct wire_json_writer *writer, struct wire_span id,
+                        const struct sess_shortage *shortage)
+{
+    const char *resource = shortage->resource != NULL ? shortage->resource : "memory";
+    wire_rpc_write_no_capacity(writer, id, resource, shortage->have, shortage->need);
+}

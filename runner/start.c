@@ -1,0 +1,73 @@
+/*
+ * Starting and writing, for both dialects: see start.h.
+ */
+#include "runner/start.h"
+
+#include "runner/call.h"
+#include "runner/reply.h"
+#include "runner/server.h"
+
+#include <stdlib.h>
+
+static void start_with_env(struct run_request *request, const struct run_start *start,
+                           const char *const *env)
+{
+    struct sess_spec spec = {
+        .argv = start->argv,
+        .arg0 = start->arg0,
+        .env = env,
+        .cwd = start->cwd,
+        .stdio = start->stdio,
+        .window_bytes = SESS_HOST_DEFAULT,
+        .retain_bytes = SESS_HOST_DEFAULT,
+        .stdin_queue_bytes = SESS_HOST_DEFAULT,
+    };
+    struct run_proc_start proc = {.request_id = request->id, .id = start->id, .spec = &spec};
+    run_proc_start(request->conn, &proc);
+}
+
+void run_start(struct run_request *request, const struct run_start *start)
+{
+    struct wire_msg_env_request asked = {
+        .policy = start->env_policy,
+        .env = start->env,
+        .server = run_server_env(request->conn->server),
+        .platform = &wire_msg_env_posix,
+    };
+    size_t bytes = wire_msg_env_bytes(&asked);
+    void *memory = malloc(bytes);
+    struct wire_msg_arena arena;
+    wire_msg_arena_init(&arena, memory, memory != NULL ? bytes : 0);
+    const char *const *env = wire_msg_env_build(&asked, &arena, NULL);
+    if (env == NULL)
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_INTERNAL,
+                       wire_span_text("out of memory"));
+    else
+        start_with_env(request, start, env);
+    free(memory);
+}
+
+void run_write(struct run_request *request, struct run_proc *proc, struct wire_span name,
+               const struct wire_msg_chunk *chunk, sess_request_callback *answer)
+{
+    struct run_conn *conn = request->conn;
+    size_t capacity = wire_msg_chunk_capacity(chunk);
+    struct iocp_slice slice = {0};
+    if (capacity > UINT32_MAX || iocp_lease(conn->strand.port, (uint32_t)capacity, &slice) != 0) {
+        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL, wire_span_text("out of memory"));
+        return;
+    }
+    ptrdiff_t size = wire_msg_chunk_decode(chunk, wire_base64_best(), slice.data, capacity,
+                                           &request->parser.problem);
+    struct run_call *call = NULL;
+    if (size < 0)
+        run_dispatch_refuse_params(request);
+    else
+        call = run_call_new(conn, SESS_REQUEST_WRITE, request->id, name, answer);
+    if (call == NULL) {
+        iocp_slice_unref(&slice);
+        return;
+    }
+    slice.size_bytes = (uint32_t)size;
+    run_call_post_write(call, proc, slice);
+}

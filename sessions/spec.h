@@ -1,0 +1,46 @@
+/*
+ * What a program start consists of: the caller's words for one session.
+ *
+ * A spec and all it points to is borrowed during sess_session_start only; the session keeps its id
+ * and nothing else of it after the start was answered.
+ */
+#ifndef SESSIONS_SPEC_H
+#define SESSIONS_SPEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* In a size of struct sess_spec: what the host's options say. */
+#define SESS_HOST_DEFAULT SIZE_MAX
+
+enum {
+    SESS_TTY_ROWS = 24, /* the size of a terminal unless told */
+    SESS_TTY_COLUMNS = 80
+};
+
+/* What descriptors 0 to 2 of the program are. */
+enum sess_stdio {
+    SESS_STDIO_OUTPUT, /* stdin is at its end from the beginning; stdout and stderr are pipes */
+    SESS_STDIO_PIPES,  /* three pipes */
+    SESS_STDIO_TTY     /* one pseudoterminal, the controlling one */
+};
+
+struct sess_spec {
+    const char *id;          /* the session's name in its table; bytes, may be empty */
+    size_t id_size_bytes;    /* at most SESS_ID_MAX_BYTES */
+    const char *const *argv; /* ends with NULL, at least one; argv[0] names the program */
+    const char *arg0;        /* what the program sees as argv[0]; NULL: argv[0] */
+    const char *const *env;  /* "NAME=VALUE" ..., ends with NULL: the whole environment */
+    const char *cwd;         /* NULL: the server's own */
+    enum sess_stdio stdio;
+    uint16_t rows, columns;   /* of a terminal; 0: SESS_TTY_ROWS, SESS_TTY_COLUMNS */
+    size_t window_bytes;      /* output that the consumer may owe; SESS_HOST_DEFAULT */
+    size_t retain_bytes;      /* cap of head and tail, 0 keeps nothing; SESS_HOST_DEFAULT */
+    size_t stdin_queue_bytes; /* SESS_HOST_DEFAULT */
+};
+
+enum {
+    SESS_ID_MAX_BYTES = 4096 /* ids come from clients and stay as long as the session */
+};
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * Finding and signalling the processes of sessions on Linux: see tree.h. Runs on a helper.
+ *
+ * A process belongs to a tree if it is the leader, is in the leader's session or group, was found
+ * by an earlier walk, or is the child of one that belongs. The leader's group is signalled as a
+ * group, since its id cannot be taken by others; everybody else through a pidfd that was opened
+ * before the process was looked at again, so that a process id that was used again meets nobody.
+ */
+#include "sessions/cgroup_linux.h"
+#include "sessions/platform_linux.h"
+#include "sessions/proc_linux.h"
+#include "sessions/tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WALKS_MAX = 16 }; /* a process that forks faster than we look is killed at the last one */
+
+struct walk {
+    const struct sess_platform *platform;
+    const struct sess_memory *memory;
+    struct sess_tree *list;
+    struct sess_procs now, before;
+};
+
+/* ---- Who belongs ---- */
+
+/* The tree whose leader has this id. */
+static struct sess_tree *led_by(const struct sess_procs *procs, int32_t pid)
+{
+    const struct sess_proc *proc = pid > 0 ? sess_procs_find(procs, pid) : NULL;
+    bool leads = proc != NULL && proc->owner != NULL && proc->owner->leader == pid;
+    return leads ? proc->owner : NULL;
+}
+
+static void own(const struct sess_procs *procs, int32_t pid, const uint64_t *start,
+                struct sess_tree *tree)
+{
+    struct sess_proc *proc = sess_procs_find(procs, pid);
+    if (proc != NULL && (start == NULL || proc->start == *start))
+        proc->owner = tree;
+}
+
+static struct sess_tree *find_owner(const struct sess_procs *procs, const struct sess_proc *proc)
+{
+    struct sess_tree *tree = led_by(procs, proc->session);
+    if (tree == NULL)
+        tree = led_by(procs, proc->group);
+    if (tree == NULL && proc->parent > 0) {
+        const struct sess_proc *parent = sess_procs_find(procs, proc->parent);
+        tree = parent != NULL ? parent->owner : NULL;
+    }
+    return tree;
+}
+
+/* Children mostly have the higher id, so one round nearly always does. */
+static void find_owners(struct walk *walk)
+{
+    const struct sess_procs *procs = &walk->now;
+    for (struct sess_tree *tree = walk->list; tree != NULL; tree = tree->next) {
+        own(procs, (int32_t)tree->leader, NULL, tree);
+        for (uint32_t i = 0; i < tree->member_count; i++)
+            own(procs, tree->members[i].pid, &tree->members[i].start, tree);
+        tree->alive = 0;
+    }
+    bool changed;
+    do {
+        changed = false;
+        for (uint32_t i = 0; i < procs->count; i++) {
+            struct sess_proc *proc = &procs->list[i];
+            if (proc->owner != NULL)
+                continue;
+            proc->owner = find_owner(procs, proc);
+            changed |= proc->owner != NULL;
+        }
+    } while (changed);
+    for (uint32_t i = 0; i < procs->count; i++) {
+        const struct sess_proc *proc = &procs->list[i];
+        if (proc->owner != NULL && proc->alive)
+            proc->owner->alive++;
+    }
+}
+
+static void swap_tables(struct walk *walk)
+{
+    struct sess_procs old = walk->before;
+    walk->before = walk->now;
+    walk->now = old;
+}
+
+/* A new look at the table; what the last one signalled stays signalled. false: the old one stays.
+ */
+static bool look(struct walk *walk)
+{
+    swap_tables(walk);
+    if (!sess_procs_scan(&walk->now, walk->platform->sys, walk->memory)) {
+        swap_tables(walk);
+        return false;
+    }
+    for (uint32_t i = 0; i < walk->now.count; i++) {
+        struct sess_proc *proc = &walk->now.list[i];
+        const struct sess_proc *same = sess_procs_find(&walk->before, proc->pid);
+        proc->signalled = same != NULL && same->start == proc->start && same->signalled;
+    }
+    find_owners(walk);
+    return true;
+}
+
+/* ---- Signals ---- */
+
+static bool in_leaders_group(const struct sess_proc *proc)
+{
+    return proc->group == (int32_t)proc->owner->leader;
+}
+
+static void signal_process(const struct sess_sys *sys, const struct sess_proc *proc, int number)
+{
+    struct sess_proc now;
+    int pidfd = sys->pidfd_open(proc->pid);
+    bool missing = pidfd < 0 && (errno == ENOSYS || errno == EPERM || errno == EMFILE);
+    if (pidfd < 0 && !missing)
+        return;
+    bool same = sess_proc_read(sys, proc->pid, &now) && now.start == proc->start;
+    if (same && missing)
+        (void)sys->kill(proc->pid, number);
+    else if (same)
+        (void)sys->pidfd_send_signal(pidfd, number);
+    if (pidfd >= 0)
+        (void)sys->close(pidfd);
+}
+
+/* Signals what belongs to trees of the action and was not signalled yet, or all of it; returns how
+ * many were new. */
+static uint32_t signal_members(struct walk *walk, enum sess_tree_action action, int number,
+                               bool again)
+{
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < walk->now.count; i++) {
+        struct sess_proc *proc = &walk->now.list[i];
+        bool meant = proc->owner != NULL && proc->owner->action == action && proc->alive;
+        if (!meant || (proc->signalled && !again))
+            continue;
+        fresh += !proc->signalled;
+        proc->signalled = true;
+        if (!in_leaders_group(proc))
+            signal_process(walk->platform->sys, proc, number);
+    }
+    return fresh;
+}
+
+static void signal_groups(const struct walk *walk, enum sess_tree_action action, int number)
+{
+    for (const struct sess_tree *tree = walk->list; tree != NULL; tree = tree->next) {
+        if (tree->action == action)
+            (void)walk->platform->sys->kill((pid_t)-tree->leader, number);
+    }
+}
+
+/* ---- Actions ---- */
+
+/* Keeps in mind who is alive besides the leader. Without memory only their ids are lost. */
+static void remember(struct walk *walk, struct sess_tree *tree)
+{
+    sess_tree_deinit(tree, walk->memory);
+    if (tree->alive == 0)
+        return;
+    tree->members = sess_memory_take(walk->memory, tree->alive * sizeof(*tree->members));
+    if (tree->members == NULL)
+        return;
+    for (uint32_t i = 0; i < walk->now.count; i++) {
+        const struct sess_proc *proc = &walk->now.list[i];
+        if (proc->owner == tree && proc->alive && proc->pid != (int32_t)tree->leader)
+            tree->members[tree->member_count++] = (struct sess_tree_member){proc->pid, proc->start};
+    }
+}
+
+/* A stopped process would not see the request to end, so it is continued. */
+static void terminate(struct walk *walk)
+{
+    signal_groups(walk, SESS_TREE_TERMINATE, SIGTERM);
+    signal_groups(walk, SESS_TREE_TERMINATE, SIGCONT);
+    (void)signal_members(walk, SESS_TREE_TERMINATE, SIGTERM, true);
+    (void)signal_members(walk, SESS_TREE_TERMINATE, SIGCONT, true);
+}
+
+static void kill_all(struct walk *walk)
+{
+    for (int walks = 1; walks < WALKS_MAX; walks++) {
+        signal_groups(walk, SESS_TREE_KILL, SIGSTOP);
+        if (signal_members(walk, SESS_TREE_KILL, SIGSTOP, false) == 0 || !look(walk))
+            break;
+    }
+    (void)signal_members(walk, SESS_TREE_KILL, SIGKILL, true);
+    signal_groups(walk, SESS_TREE_KILL, SIGKILL);
+}
+
+static bool asked(const struct sess_tree *list, enum sess_tree_action action)
+{
+    while (list != NULL && list->action != action)
+        list = list->next;
+    return list != NULL;
+}
+
+/* The process table cannot be read: what is known without it. */
+static void walk_blind(const struct walk *walk)
+{
+    signal_groups(walk, SESS_TREE_TERMINATE, SIGTERM);
+    signal_groups(walk, SESS_TREE_TERMINATE, SIGCONT);
+    signal_groups(walk, SESS_TREE_KILL, SIGKILL);
+    for (struct sess_tree *tree = walk->list; tree != NULL; tree = tree->next)
+        tree->alive = walk->platform->sys->kill((pid_t)-tree->leader, 0) == 0;
+}
+
+void sess_tree_walk(const struct sess_platform *platform, const struct sess_memory *memory,
+                    struct sess_tree *list)
+{
+    struct walk walk = {.platform = platform, .memory = memory, .list = list};
+    if (look(&walk)) {
+        if (asked(list, SESS_TREE_TERMINATE))
+            terminate(&walk);
+        for (struct sess_tree *tree = list; tree != NULL; tree = tree->next) {
+            if (tree->action != SESS_TREE_KILL)
+                remember(&walk, tree);
+        }
+        if (asked(list, SESS_TREE_KILL))
+            kill_all(&walk);
+    } else {
+        walk_blind(&walk);
+    }
+    for (const struct sess_tree *tree = list; tree != NULL; tree = tree->next) {
+        if (tree->action == SESS_TREE_KILL)
+            sess_cgroups_kill(platform->cgroups, tree->cgroup);
+    }
+    sess_procs_free(&walk.now, memory);
+    sess_procs_free(&walk.before, memory);
+}

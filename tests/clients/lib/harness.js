@@ -1,0 +1,141 @@
+'use strict';
+// The tests' registry and scheduler, and the context that a test gets. A test is a name, the
+// servers that it holds for, a deadline and an async function that throws when it fails. Whatever a
+// test opened is closed by its context, in reverse order; then no process that carries the test's
+// tag in its environment may be left.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const crypto = require('node:crypto');
+const { taggedPids, killOwn, waitFor } = require('./proc');
+
+const DEFAULT_TIMEOUT_MS = 20000;
+const CLEANUP_TIMEOUT_MS = 20000;
+const REAP_TIMEOUT_MS = 10000;
+const BACKGROUND_AT_ONCE = 4;
+
+const tests = [];
+
+class Skip extends Error {}
+
+// options: `on` (servers, default execport only), `timeoutMs`, `background` (mostly waits, so it
+// may run beside the others).
+function test(name, options, fn) {
+  if (tests.some((other) => other.name === name)) throw new Error(`two tests named ${name}`);
+  tests.push({ name, on: ['execport'], timeoutMs: DEFAULT_TIMEOUT_MS, background: false,
+    ...options, fn });
+}
+
+function withDeadline(promise, timeoutMs, what) {
+  let timer;
+  const deadline = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not done in ${timeoutMs} ms`)), timeoutMs);
+  });
+  return Promise.race([promise, deadline]).finally(() => clearTimeout(timer));
+}
+
+class Context {
+  // settings: server ('execport' or 'codex'), runner (path), modules (path).
+  constructor(settings) {
+    this.settings = settings;
+    this.kind = settings.server;
+    this.tag = `EXECPORT_TEST_TAG=${crypto.randomUUID()}`;
+    this.deferred = [];
+    this.tempDirs = 0;
+  }
+
+  get isExecport() {
+    return this.kind === 'execport';
+  }
+
+  // The environment of servers and of the children that tests start: small, and marked.
+  env(extra) {
+    const [name, value] = this.tag.split('=');
+    return { PATH: process.env.PATH, HOME: os.tmpdir(), LANG: 'C', [name]: value,
+      ...sanitizerEnv(), ...extra };
+  }
+
+  skip(why) {
+    throw new Skip(why);
+  }
+
+  defer(fn) {
+    this.deferred.push(fn);
+  }
+
+  dir() {
+    const made = fs.mkdtempSync(path.join(os.tmpdir(), 'execport-clients-'));
+    this.defer(() => fs.rmSync(made, { recursive: true, force: true }));
+    return made;
+  }
+
+  async close() {
+    const problems = [];
+    for (const fn of this.deferred.reverse()) {
+      try {
+        await withDeadline(Promise.resolve().then(fn), CLEANUP_TIMEOUT_MS, 'clean-up');
+      } catch (error) {
+        problems.push(error.message);
+      }
+    }
+    const left = await this.reap();
+    if (left.length > 0 && this.isExecport) {
+      problems.push(`processes were left behind: ${left.join('; ')}`);
+    }
+    return problems;
+  }
+
+  // Ends what still carries the tag and tells what it was. The peer leaves children behind when it
+  // is ended; for it that is no failure.
+  async reap() {
+    const noneLeft = () => taggedPids(this.tag).length === 0;
+    if (await waitFor(noneLeft, this.isExecport ? REAP_TIMEOUT_MS : 0)) return [];
+    const left = taggedPids(this.tag);
+    left.forEach((entry) => killOwn(entry.pid));
+    await waitFor(noneLeft, REAP_TIMEOUT_MS);
+    return left.map((entry) => `${entry.pid} ${entry.command}`);
+  }
+}
+
+function sanitizerEnv() {
+  const names = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS'];
+  return Object.fromEntries(names.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
+}
+
+async function runOne(one, settings, report) {
+  const begun = Date.now();
+  const context = new Context(settings);
+  let problem = null;
+  let skipped = null;
+  try {
+    await withDeadline(one.fn(context), one.timeoutMs * settings.slow, 'the test');
+  } catch (error) {
+    if (error instanceof Skip) skipped = error.message;
+    else problem = settings.verbose ? error.stack : firstLines(error.message);
+  }
+  const afterwards = await context.close();
+  if (!problem && afterwards.length > 0) problem = firstLines(afterwards.join('; '));
+  report(one.name, { problem, skipped, ms: Date.now() - begun });
+}
+
+function firstLines(text) {
+  const line = text.replace(/\s*\n\s*/g, ' | ');
+  return line.length > 900 ? `${line.slice(0, 900)}...` : line;
+}
+
+// Runs the chosen tests: those that mostly wait at once and beside the others, the others one by
+// one.
+async function runAll(chosen, settings, report) {
+  const queue = chosen.filter((one) => one.background);
+  const worker = async () => {
+    for (let one = queue.shift(); one; one = queue.shift()) await runOne(one, settings, report);
+  };
+  const workers = Array.from({ length: BACKGROUND_AT_ONCE }, worker);
+  for (const one of chosen.filter((each) => !each.background)) {
+    await runOne(one, settings, report);
+  }
+  await Promise.all(workers);
+}
+
+module.exports = { test, tests, runAll, withDeadline, Skip };

@@ -1,0 +1,104 @@
+'use strict';
+// Looking at and ending processes through /proc, and waiting for a condition with a deadline.
+// Only processes that carry a test's tag in their environment, or that a test started itself, are
+// ever signalled.
+
+const fs = require('node:fs');
+
+const POLL_MS = 15;
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+// True as soon as `condition` holds, false when it did not within `timeoutMs`.
+async function waitFor(condition, timeoutMs) {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    if (await condition()) return true;
+    if (Date.now() >= end) return false;
+    await sleep(POLL_MS);
+  }
+}
+
+async function mustBecome(condition, timeoutMs, what) {
+  const did = await waitFor(condition, timeoutMs);
+  if (!did) throw new Error(`${what}: not within ${timeoutMs} ms`);
+}
+
+function readProc(pid, name) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return null;
+  }
+}
+
+// The fields of /proc/PID/stat that follow the command: state first.
+function statFields(pid) {
+  const text = readProc(pid, 'stat');
+  return text === null ? null : text.slice(text.lastIndexOf(')') + 2).trim().split(' ');
+}
+
+// A zombie counts as dead: its memory and descriptors are gone.
+function isAlive(pid) {
+  const fields = statFields(pid);
+  return fields !== null && fields[0] !== 'Z' && fields[0] !== 'X';
+}
+
+function parentOf(pid) {
+  const fields = statFields(pid);
+  return fields === null ? null : Number(fields[1]);
+}
+
+function allPids() {
+  return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+function childrenOf(pid) {
+  return allPids().filter((each) => parentOf(each) === pid);
+}
+
+function commandOf(pid) {
+  const text = readProc(pid, 'cmdline');
+  return text === null ? '' : text.replace(/\0/g, ' ').trim().slice(0, 120);
+}
+
+// Living processes, except this one, whose environment holds `tag` as a whole entry.
+function taggedPids(tag) {
+  const found = [];
+  for (const pid of allPids()) {
+    if (pid === process.pid) continue;
+    const environ = readProc(pid, 'environ');
+    if (environ && environ.split('\0').includes(tag) && isAlive(pid)) {
+      found.push({ pid, command: commandOf(pid) });
+    }
+  }
+  return found;
+}
+
+function killOwn(pid, signal = 'SIGKILL') {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+async function mustDie(pid, timeoutMs, what) {
+  await mustBecome(() => !isAlive(pid), timeoutMs, `${what} (pid ${pid}) ends`);
+}
+
+// The open descriptors of a process.
+function descriptorCount(pid) {
+  return fs.readdirSync(`/proc/${pid}/fd`).length;
+}
+
+// The flags of the file description behind a descriptor, as fcntl(F_GETFL) would give them.
+function descriptorFlags(pid, fd) {
+  const text = fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
+  return parseInt(/^flags:\s*([0-7]+)/m.exec(text)[1], 8);
+}
+
+module.exports = { sleep, waitFor, mustBecome, statFields, isAlive, parentOf, childrenOf, commandOf,
+  taggedPids, killOwn, mustDie, descriptorCount, descriptorFlags };

@@ -1,0 +1,248 @@
+'use strict';
+// Many requests at once, and clients that do not read: they stop their own sessions only, and no
+// byte is lost when they read on.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { test } = require('../lib/harness');
+const { startServer } = require('../lib/server');
+const { sh, startParams, startProcess } = require('../lib/sessions');
+const { ready } = require('../lib/clients');
+const { Witness } = require('../lib/witness');
+const { childrenOf, mustBecome, mustDie, sleep } = require('../lib/proc');
+const { OP, frame, rawConnect, upgradeHead } = require('../lib/raw');
+
+const BOTH = { on: ['execport', 'codex'] };
+const OURS = { on: ['execport'], timeoutMs: 60000 };
+const SEQ_LAST = 4000000;
+
+function seqBytes(last) {
+  let total = 0;
+  for (let digits = 1, from = 1; from <= last; digits++, from *= 10) {
+    total += (Math.min(last, from * 10 - 1) - from + 1) * (digits + 1);
+  }
+  return total;
+}
+
+// A whole conversation of raw frames: initialize, a process with standard input, writes, its end.
+function conversation(t) {
+  const params = startParams(t, { argv: ['/bin/cat'], pipeStdin: true });
+  const { processId } = params;
+  const write = (text, writeId) => ({ id: `w${writeId}`, method: 'process/write', params:
+    { processId, chunk: Buffer.from(text).toString('base64'), writeId: String(writeId) } });
+  const messages = [{ id: 'i', method: 'initialize', params: { clientName: 'raw' } },
+    { method: 'initialized' }, { id: 's', method: 'process/start', params },
+    ...Array.from({ length: 20 }, (unused, n) => write(`${n},`, n)),
+    { id: 'u', method: 'no/such' }];
+  return messages.map((message) => frame(OP.TEXT, JSON.stringify(message)));
+}
+
+async function checkConversation(raw) {
+  const replies = [];
+  let text = '';
+  const wanted = Array.from({ length: 20 }, (unused, n) => `${n},`).join('');
+  while (replies.length < 23 || text.length < wanted.length) {
+    const message = await raw.nextMessage();
+    if (message.method === 'process/output') {
+      text += Buffer.from(message.params.chunk, 'base64').toString();
+    } else {
+      replies.push(message);
+    }
+  }
+  assert.equal(text, wanted);
+  assert.deepEqual(new Set(replies.map(({ id }) => id)).size, 23);
+  const writes = replies.filter(({ id }) => id.startsWith('w'));
+  writes.forEach((reply) => assert.deepEqual(reply.result, { status: 'accepted' }));
+}
+
+test('flow/a-conversation-in-one-segment', BOTH, async (t) => {
+  const raw = await rawConnect(t, (await startServer(t)).url);
+  const head = Buffer.from(upgradeHead('dGhlIHNhbXBsZSBub25jZQ=='));
+  raw.write(Buffer.concat([head, ...conversation(t)]));
+  assert.equal((await raw.readHead()).status, 101);
+  await checkConversation(raw);
+});
+
+test('flow/a-conversation-in-segments-of-one-byte', BOTH, async (t) => {
+  const raw = await rawConnect(t, (await startServer(t)).url);
+  const head = Buffer.from(upgradeHead('dGhlIHNhbXBsZSBub25jZQ=='));
+  await raw.writeBytewise(Buffer.concat([head, ...conversation(t)]));
+  assert.equal((await raw.readHead()).status, 101);
+  await checkConversation(raw);
+});
+
+test('flow/a-thousand-requests-at-once', BOTH, async (t) => {
+  const peer = await ready(t, await startServer(t));
+  const ids = Array.from({ length: 1000 }, () =>
+    peer.post('process/terminate', { processId: 'nobody' }));
+  for (const id of ids) assert.deepEqual(await peer.result(id), { running: false });
+});
+
+test('flow/a-child-that-does-not-read-holds-back-nobody', OURS, async (t) => {
+  const peer = await ready(t, await startServer(t));
+  const stuck = await startProcess(t, peer, { argv: ['/bin/sleep', '1000'], pipeStdin: true });
+  const waiting = Array.from({ length: 4 },
+    (unused, n) => stuck.write('x'.repeat(600000), `w${n}`));
+  waiting.forEach((reply) => reply.catch(() => {}));
+  const echo = await startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true });
+  await echo.write('quick', '1');
+  await echo.waitText('quick');
+  assert.deepEqual(await stuck.terminate(), { running: true });
+});
+
+test('flow/stdin-queue-full', OURS, async (t) => {
+  const peer = await ready(t, await startServer(t));
+  const stuck = await startProcess(t, peer, { argv: ['/bin/sleep', '1000'], pipeStdin: true });
+  const chunk = Buffer.alloc(512 * 1024).toString('base64');
+  const isFull = ({ msg }) => (msg.error && msg.error.code === -32020 ? msg.error : undefined);
+  for (let n = 0; n < 400 && !peer.log.some(isFull); n++) {
+    peer.post('process/write', { processId: stuck.id, chunk, writeId: `w${n}` });
+    await peer.request('process/terminate', { processId: 'nobody' });
+  }
+  const full = peer.log.map(isFull).find((error) => error);
+  assert.ok(full, 'two hundred megabytes were taken');
+  assert.equal(full.message, 'stdin queue full');
+  assert.ok(full.data.queuedBytes >= 0 && full.data.limitBytes > 0, JSON.stringify(full.data));
+  assert.deepEqual(await stuck.terminate(), { running: true });
+  await stuck.waitClosed();
+});
+
+// A refused write is whole: nothing of it was queued, and what was accepted arrives in order.
+test('flow/stdin-queue-loses-and-doubles-nothing', OURS, async (t) => {
+  const server = await startServer(t, { args: ['--stdin-queue', '64KiB'] });
+  const peer = await ready(t, server);
+  const witness = new Witness(t);
+  const gate = new Witness(t);
+  const script = `${witness.open}; echo up >&9; read go <'${gate.path}'; exec cat`;
+  const view = await startProcess(t, peer, { argv: sh(script), pipeStdin: true });
+  await witness.waitLines(1);
+  const posted = Array.from({ length: 60 }, (unused, n) => {
+    const text = `${String(n).padStart(3, '0')}${'#'.repeat(20000)}\n`;
+    const chunk = Buffer.from(text).toString('base64');
+    const params = { processId: view.id, chunk, writeId: `w${n}` };
+    return { text, id: peer.post('process/write', params) };
+  });
+  fs.writeSync(gate.ownFd, 'go\n');
+  let wanted = '';
+  for (const { id, text } of posted) {
+    const reply = await peer.response(id);
+    if (reply.result) wanted += text;
+    else assert.equal(reply.error.code, -32020);
+  }
+  await peer.wait(() => (view.text().length >= wanted.length ? true : undefined), 'all bytes');
+  assert.ok(view.text() === wanted, 'the bytes differ');
+});
+
+function writtenBytes(pid) {
+  const text = fs.readFileSync(`/proc/${pid}/io`, 'latin1');
+  return Number(/^wchar: (\d+)$/m.exec(text)[1]);
+}
+
+// The process has written, and then nothing for a while.
+async function mustStall(t, pid) {
+  let last = -1;
+  let since = Date.now();
+  await mustBecome(() => {
+    const now = writtenBytes(pid);
+    if (now !== last) since = Date.now();
+    last = now;
+    return now > 0 && Date.now() - since > 400;
+  }, 15000 * t.settings.slow, `process ${pid} is made to wait`);
+  return last;
+}
+
+// A connection whose client has stopped reading while `count` floods run on it, all made to wait.
+async function stalled(t, server, count, argvOf) {
+  const peer = await ready(t, server);
+  const witness = new Witness(t);
+  const views = [];
+  for (let n = 0; n < count; n++) {
+    const argv = sh(`${witness.open}; echo $$ >&9; exec 9>&-; ${argvOf}`);
+    views.push(await startProcess(t, peer, { argv }));
+  }
+  peer.transport.socket.pause();
+  const pids = (await witness.waitLines(count)).map(Number);
+  for (const pid of pids) await mustStall(t, pid);
+  return { peer, views, pids };
+}
+
+test('flow/a-client-that-does-not-read-stops-its-own-sessions-only', OURS, async (t) => {
+  const server = await startServer(t);
+  const { peer, views, pids } = await stalled(t, server, 2, `exec seq 1 ${SEQ_LAST}`);
+  // Another client gets its output at once.
+  const other = await ready(t, server);
+  const flood = await startProcess(t, other, { argv: ['/usr/bin/seq', '1', '800000'] });
+  await flood.waitClosed(20000);
+  assert.equal(flood.output('stdout').length, seqBytes(800000));
+  // Requests of the client that does not read are served all the same.
+  const witness = new Witness(t);
+  peer.post('process/start', startParams(t, { argv: sh(`${witness.open}; echo started >&9`) }));
+  assert.deepEqual(await witness.waitLines(1), ['started']);
+  pids.forEach((pid) => assert.ok(writtenBytes(pid) < seqBytes(SEQ_LAST), 'it did not wait'));
+  peer.transport.socket.resume();
+  for (const view of views) {
+    await view.waitClosed(40000);
+    assert.equal(view.output('stdout').length, seqBytes(SEQ_LAST));
+    assert.ok(view.text().endsWith(`\n${SEQ_LAST}\n`));
+  }
+});
+
+test('flow/a-stalled-session-can-be-terminated', OURS, async (t) => {
+  const { peer, views, pids } = await stalled(t, await startServer(t), 1, 'exec cat /dev/zero');
+  peer.post('process/terminate', { processId: views[0].id });
+  await mustDie(pids[0], 10000, 'the flood');
+  peer.transport.socket.resume();
+  await views[0].waitClosed(20000);
+  assert.equal(views[0].exitCode, 137);
+});
+
+test('flow/the-end-of-a-stalled-connection-ends-its-sessions', OURS, async (t) => {
+  const { peer, pids } = await stalled(t, await startServer(t), 2, 'exec cat /dev/zero');
+  peer.destroy();
+  for (const pid of pids) await mustDie(pid, 45000, 'the flood');
+});
+
+test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, async (t) => {
+  const server = await startServer(t, { args: ['--send-timeout', '1s'] });
+  const { peer, pids } = await stalled(t, server, 1, 'exec cat /dev/zero');
+  for (const pid of pids) await mustDie(pid, 45000, 'the flood');
+  peer.transport.socket.resume();
+  await peer.waitClosed('the end of the connection', 20000);
+});
+
+// A slow client is not a stalled one: it takes some bytes now and then and stays.
+test('flow/a-slow-client-is-not-dropped', OURS, async (t) => {
+  const server = await startServer(t, { args: ['--send-timeout', '2s'] });
+  const { peer, views } = await stalled(t, server, 1, `exec seq 1 ${SEQ_LAST}`);
+  const { socket } = peer.transport;
+  for (let n = 0; n < 30 && views[0].closed === undefined; n++) {
+    socket.resume();
+    await sleep(30);
+    socket.pause();
+    await sleep(150);
+  }
+  socket.resume();
+  await views[0].waitClosed(20000);
+  assert.equal(views[0].output('stdout').length, seqBytes(SEQ_LAST));
+});
+
+test('flow/a-stalled-client-costs-bounded-memory', OURS, async (t) => {
+  const server = await startServer(t);
+  const { pids } = await stalled(t, server, 16, 'exec cat /dev/zero');
+  const [serving] = childrenOf(server.pid);
+  const status = fs.readFileSync(`/proc/${serving}/status`, 'latin1');
+  const residentKib = Number(/VmRSS:\s+(\d+)/.exec(status)[1]);
+  // 16 windows and 16 retained outputs of 1 MiB, the server itself, and slack for the allocator.
+  assert.ok(residentKib < 64 * 1024 * t.settings.slow, `resident ${residentKib} KiB`);
+  assert.equal(pids.length, 16);
+});
+
+// A reply overtakes the output that waits for the same client.
+test('flow/replies-overtake-output', OURS, async (t) => {
+  const { peer, views } = await stalled(t, await startServer(t), 1, `exec seq 1 ${SEQ_LAST}`);
+  const id = peer.post('process/terminate', { processId: 'nobody' });
+  peer.transport.socket.resume();
+  await peer.result(id);
+  assert.equal(views[0].closed, undefined, 'the reply came after all output');
+  await views[0].waitClosed(40000);
+});

@@ -1,0 +1,200 @@
+'use strict';
+// What happens at the limits: sessions, descriptors. Out of a resource is an error that names it,
+// and what runs is not disturbed.
+
+const assert = require('node:assert/strict');
+const { test } = require('../lib/harness');
+const { startServer } = require('../lib/server');
+const { sh, startParams, startProcess, startExec, execParams } = require('../lib/sessions');
+const { ready } = require('../lib/clients');
+const { assertError } = require('../lib/peer');
+const { rawConnect } = require('../lib/raw');
+const { childrenOf, descriptorCount, mustBecome, sleep, statFields } = require('../lib/proc');
+
+const OURS = { on: ['execport'], timeoutMs: 40000 };
+const NO_CAPACITY = -32021;
+
+function limitTest(name, fn) {
+  test(`limits/${name}`, OURS, fn);
+}
+
+// -32021 with the data that a client needs to understand it.
+function assertNoCapacity(error) {
+  assert.equal(error.code, NO_CAPACITY);
+  assert.equal(error.message, 'no capacity');
+  assert.equal(typeof error.data.resource, 'string');
+  assert.ok(error.data.resource.length > 0);
+  assert.equal(typeof error.data.have, 'number');
+  assert.equal(typeof error.data.need, 'number');
+}
+
+async function refusedStart(t, peer, options) {
+  const params = startParams(t, { argv: ['/bin/sleep', '1000'], ...options });
+  const reply = await peer.response(peer.post('process/start', params));
+  assertError(reply, NO_CAPACITY);
+  assertNoCapacity(reply.error);
+  return reply.error;
+}
+
+function idle(t, peer) {
+  return startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true });
+}
+
+async function echoes(view, text) {
+  await view.write(text);
+  await view.waitText(text);
+}
+
+limitTest('max-sessions', async (t) => {
+  const server = await startServer(t, { args: ['--max-sessions', '3'] });
+  const one = await ready(t, server);
+  const two = await ready(t, server);
+  const views = [await idle(t, one), await idle(t, one), await idle(t, two)];
+  const error = await refusedStart(t, one);
+  assert.match(error.data.resource, /session/);
+  await refusedStart(t, two, { tty: true });
+  const refused = await two.response(two.post('command/exec',
+    execParams(t, { argv: ['/bin/true'] })));
+  assertNoCapacity(refused.error);
+  for (const [index, view] of views.entries()) await echoes(view, `alive-${index}`);
+  await views[0].terminate();
+  await views[0].waitClosed();
+  await idle(t, one);
+});
+
+limitTest('max-sessions-per-client', async (t) => {
+  const server = await startServer(t, { args: ['--max-sessions-per-client', '2'] });
+  const one = await ready(t, server);
+  const views = [await idle(t, one), await idle(t, one)];
+  await refusedStart(t, one);
+  await idle(t, await ready(t, server));
+  await views[1].terminate();
+  await views[1].waitClosed();
+  await idle(t, one);
+});
+
+limitTest('max-sessions-of-v0', async (t) => {
+  const server = await startServer(t, { args: ['--max-sessions', '1'] });
+  const peer = await ready(t, server);
+  const exec = await startExec(t, peer, { argv: sh('read x'), tty: true });
+  const refused = await peer.response(peer.post('command/exec',
+    execParams(t, { argv: ['/bin/true'] })));
+  assertNoCapacity(refused.error);
+  await exec.write('\n');
+  assert.equal(await exec.waitExit(), 0);
+});
+
+// Starts children until the server refuses one; gives those that run and the refusal.
+async function fill(t, peer, options, most) {
+  const views = [];
+  for (;;) {
+    const params = startParams(t, { argv: ['/bin/cat'], pipeStdin: true, ...options });
+    try {
+      views.push(await startProcess(t, peer, params));
+    } catch (error) {
+      assert.equal(error.code, NO_CAPACITY, error.message);
+      return { views, error: { code: error.code, message: error.text, data: error.data } };
+    }
+    assert.ok(views.length < most, `${views.length} children below a low descriptor limit`);
+  }
+}
+
+function lowDescriptors(count) {
+  return (line) => ['/bin/sh', '-c', `ulimit -n ${count}; exec "$@"`, 'sh', ...line];
+}
+
+for (const tty of [false, true]) {
+  limitTest(`descriptors-${tty ? 'tty' : 'pipe'}`, async (t) => {
+    const server = await startServer(t, { wrap: lowDescriptors(200) });
+    const peer = await ready(t, server);
+    const stream = tty ? 'pty' : 'stdout';
+    const { views, error } = await fill(t, peer, { tty }, 200);
+    assertNoCapacity(error);
+    assert.match(error.data.resource, /descriptor/);
+    assert.ok(error.data.have < error.data.need, JSON.stringify(error.data));
+    assert.ok(views.length >= 10, `only ${views.length} children`);
+    // What runs goes on, others may connect, and room that comes back is used.
+    for (const view of views) {
+      await view.write('x\n');
+      await view.waitText('x', stream);
+    }
+    await refusedStart(t, await ready(t, server));
+    for (const view of views.slice(0, 3)) {
+      await view.terminate();
+      await view.waitClosed();
+    }
+    await startProcess(t, peer, { argv: ['/bin/true'], tty });
+  });
+}
+
+limitTest('descriptors-come-back', async (t) => {
+  const server = await startServer(t);
+  const peer = await ready(t, server);
+  const [serving] = childrenOf(server.pid);
+  const round = async () => {
+    for (let n = 0; n < 10; n++) {
+      const view = await startProcess(t, peer, { argv: sh('echo x'), tty: n % 2 === 0 });
+      await view.waitClosed();
+    }
+  };
+  await round();
+  const before = descriptorCount(serving);
+  for (let n = 0; n < 5; n++) await round();
+  for (let n = 0; n < 5; n++) (await ready(t, server)).destroy();
+  await mustBecome(() => descriptorCount(serving) <= before, 10000,
+    `${descriptorCount(serving)} descriptors are ${before} again`);
+});
+
+limitTest('the-soft-limit-is-raised-and-children-get-the-old-one', async (t) => {
+  const wrap = (line) => ['/bin/sh', '-c', 'ulimit -S -n 100; exec "$@"', 'sh', ...line];
+  const server = await startServer(t, { wrap });
+  const peer = await ready(t, server);
+  for (let n = 0; n < 60; n++) await idle(t, peer);
+  const view = await startProcess(t, peer, { argv: sh('ulimit -S -n') });
+  await view.waitClosed();
+  assert.equal(view.text(), '100\n');
+});
+
+function cpuTicks(pid) {
+  const fields = statFields(pid);
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+// More connections than descriptors: the listener waits, says so once, does not spin, and takes
+// connections again when there is room.
+limitTest('connections-beyond-the-descriptors', async (t) => {
+  const server = await startServer(t,
+    { wrap: lowDescriptors(200), args: ['--max-sessions', '2'] });
+  const known = await ready(t, server);
+  const view = await idle(t, known);
+  const [serving] = childrenOf(server.pid);
+  const flood = [];
+  for (let n = 0; n < 260; n++) flood.push(await rawConnect(t, server.url));
+  await echoes(view, 'still here');
+  const before = cpuTicks(serving);
+  await sleep(1000);
+  assert.ok(cpuTicks(serving) - before < 20, `${cpuTicks(serving) - before} ticks in a second`);
+  await echoes(view, 'and here');
+  flood.forEach((raw) => raw.destroy());
+  const later = await ready(t, server);
+  await echoes(await idle(t, later), 'later');
+});
+
+limitTest('many-known-connections-beyond-the-descriptors', async (t) => {
+  const server = await startServer(t, { wrap: lowDescriptors(200) });
+  const peers = [];
+  let refused = 0;
+  for (let n = 0; n < 220 && refused === 0; n++) {
+    const peer = await Promise.race([ready(t, server).catch(() => null),
+      sleep(1500).then(() => null)]);
+    if (peer) peers.push(peer);
+    else refused += 1;
+  }
+  assert.ok(refused > 0, '220 connections with 200 descriptors');
+  assert.ok(peers.length >= 100, `only ${peers.length} connections`);
+  await Promise.all(peers.map((peer) =>
+    peer.request('process/terminate', { processId: 'nobody' })));
+  peers.splice(0, 50).forEach((peer) => peer.destroy());
+  const view = await startProcess(t, await ready(t, server), { argv: ['/bin/true'] });
+  await view.waitClosed();
+});

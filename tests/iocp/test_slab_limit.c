@@ -1,0 +1,339 @@
+/*
+ * slab_limit_bytes: beyond it reads wait, without a sound and without loss, until somebody gives
+ * slices back. Cancel and close end that wait too.
+ */
+#include "support.h"
+
+enum { LIMIT_SLABS = 4, PARTS = 256, READERS = 8 };
+
+/* A stream whose read callback keeps every slice. */
+struct keeper {
+    struct sup_box *box;
+    struct iocp_stream stream;
+    struct sup_end theirs;
+    iocp_handle handle;
+    struct iocp_slice kept[PARTS];
+    unsigned kept_count;
+    uint64_t got_bytes;
+    bool reading, stopping;
+    int result;
+    struct sup_tally ended, closed;
+};
+
+static void keeper_read(struct keeper *keeper)
+{
+    keeper->reading = true;
+    iocp_read_start(&keeper->stream, IOCP_READ_MAX);
+}
+
+static void on_keeper_read(struct iocp_op *op)
+{
+    struct iocp_stream *stream = IOCP_OWNER(op, struct iocp_stream, read);
+    struct keeper *keeper = IOCP_OWNER(stream, struct keeper, stream);
+    SUP_CHECK(keeper->reading);
+    keeper->reading = false;
+    keeper->result = op->result;
+    if (op->result == 0) {
+        struct iocp_slice *slice = &stream->slice;
+        SUP_CHECK(keeper->kept_count < PARTS);
+        SUP_CHECK(sup_matches(slice->data, slice->size_bytes, keeper->got_bytes, 21));
+        keeper->got_bytes += slice->size_bytes;
+        keeper->kept[keeper->kept_count++] = *slice;
+        if (!keeper->stopping) {
+            keeper_read(keeper);
+            return;
+        }
+    }
+    sup_tally_add(&keeper->ended, 1);
+}
+
+static void on_keeper_close(struct iocp_op *op)
+{
+    struct iocp_stream *stream = IOCP_OWNER(op, struct iocp_stream, close);
+    struct keeper *keeper = IOCP_OWNER(stream, struct keeper, stream);
+    SUP_CHECK(!keeper->reading);
+    sup_tally_add(&keeper->closed, 1);
+}
+
+static void keeper_open(void *argument)
+{
+    static const struct iocp_stream_events events = {on_keeper_read, NULL, on_keeper_close};
+    struct keeper *keeper = argument;
+    int os_error;
+    SUP_CHECK(iocp_stream_open(&keeper->stream, &keeper->box->strand, keeper->handle,
+                               IOCP_STREAM_PIPE, &events, &os_error) == IOCP_OK);
+    keeper_read(keeper);
+}
+
+static struct keeper *keeper_new(struct sup_world *world)
+{
+    struct keeper *keeper = sup_new(sizeof *keeper);
+    struct sup_pair pair;
+    assert_true(sup_pair_open(world->port, SUP_PIPE_IN, &pair));
+    keeper->box = sup_box_new(world);
+    keeper->handle = pair.ours;
+    keeper->theirs = pair.theirs;
+    sup_box_call(keeper->box, keeper_open, keeper);
+    return keeper;
+}
+
+static void keeper_close_now(void *argument)
+{
+    iocp_close_start(&((struct keeper *)argument)->stream);
+}
+
+static void keeper_free(struct keeper *keeper)
+{
+    sup_box_call(keeper->box, keeper_close_now, keeper);
+    sup_tally_await(&keeper->closed, 1);
+    sup_box_end(keeper->box);
+    for (unsigned i = 0; i < keeper->kept_count; i++)
+        iocp_slice_unref(&keeper->kept[i]);
+    if (keeper->theirs.handle != IOCP_NO_HANDLE)
+        sup_end_close(&keeper->theirs);
+    free(keeper);
+}
+
+/* On the strand: gives all slices back. */
+static void keeper_give_back(void *argument)
+{
+    struct keeper *keeper = argument;
+    for (unsigned i = 0; i < keeper->kept_count; i++)
+        iocp_slice_unref(&keeper->kept[i]);
+    keeper->kept_count = 0;
+}
+
+/* On the strand: hands the slices to the test's thread, which gives them back from there. */
+struct handover {
+    struct keeper *keeper;
+    struct iocp_slice slices[PARTS];
+    unsigned count;
+};
+
+static void keeper_hand_over(void *argument)
+{
+    struct handover *handover = argument;
+    struct keeper *keeper = handover->keeper;
+    memcpy(handover->slices, keeper->kept, keeper->kept_count * sizeof keeper->kept[0]);
+    handover->count = keeper->kept_count;
+    keeper->kept_count = 0;
+}
+
+static void give_back_here(struct keeper *keeper)
+{
+    struct handover *handover = sup_new(sizeof *handover);
+    handover->keeper = keeper;
+    sup_box_call(keeper->box, keeper_hand_over, handover);
+    for (unsigned i = 0; i < handover->count; i++)
+        iocp_slice_unref(&handover->slices[i]);
+    free(handover);
+}
+
+/* ---- Reaching the limit ---------------------------------------------------------------------- */
+
+static struct sup_world *limited_world(unsigned workers)
+{
+    const struct iocp_port_options options = {
+        .workers = workers,
+        .slab_limit_bytes = (size_t)LIMIT_SLABS * IOCP_SLAB_BYTES,
+    };
+    return sup_world_open(&options);
+}
+
+struct sender {
+    struct keeper *keeper;
+    uint64_t total_bytes;
+    struct sup_tally sent;
+};
+
+static void send_pattern(void *argument)
+{
+    struct sender *sender = argument;
+    uint8_t *data = sup_new(IOCP_READ_MAX);
+    for (uint64_t done = 0; done < sender->total_bytes; done += IOCP_READ_MAX) {
+        sup_fill(data, IOCP_READ_MAX, done, 21);
+        if (sup_end_write(&sender->keeper->theirs, data, IOCP_READ_MAX) < IOCP_READ_MAX)
+            break;
+    }
+    free(data);
+    sup_end_close(&sender->keeper->theirs);
+    sup_tally_add(&sender->sent, 1);
+}
+
+static void await_slab_waits(struct sup_world *world, uint64_t at_least)
+{
+    struct iocp_stats stats;
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    do {
+        assert_true(sup_now_ms() < deadline_ms);
+        sup_world_settle(world);
+        sup_stats(world, &stats);
+    } while (stats.slab_waits < at_least);
+}
+
+static void look_at_pending(void *argument)
+{
+    struct keeper *keeper = argument;
+    SUP_CHECK(keeper->reading);
+    SUP_CHECK(iocp_pending(&keeper->stream.read));
+    SUP_CHECK(!iocp_read_is_waiting(&keeper->stream)); /* there is something to read */
+}
+
+static void test_reads_wait_at_the_limit_and_go_on(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(2);
+    struct keeper *keeper = keeper_new(world);
+    struct sender sender = {keeper, 8 * 1024 * 1024, {0}};
+    struct sup_thread *thread = sup_thread_start(send_pattern, &sender);
+    struct iocp_stats stats;
+    for (unsigned i = 0; sup_tally_count(&keeper->ended) == 0; i++) {
+        if (i == 0) {
+            await_slab_waits(world, 1);
+            sup_stats(world, &stats);
+            assert_true(stats.slabs_leased <= LIMIT_SLABS);
+            sup_box_call(keeper->box, look_at_pending, keeper);
+        }
+        if (i % 2 == 0) /* from a worker, and from elsewhere */
+            sup_box_call(keeper->box, keeper_give_back, keeper);
+        else
+            give_back_here(keeper);
+        assert_true(i < 1000000);
+    }
+    sup_thread_join(thread);
+    assert_int_equal(keeper->result, IOCP_E_END);
+    assert_int_equal(keeper->got_bytes, sender.total_bytes);
+    keeper_free(keeper);
+    sup_world_close(world);
+}
+
+/* Fills up to the limit with the slices of one keeper, and has a read wait. */
+static struct keeper *starve(struct sup_world *world, uint64_t waits)
+{
+    static const size_t more_than_fits = (size_t)(LIMIT_SLABS + 1) * IOCP_SLAB_BYTES;
+    struct keeper *keeper = keeper_new(world);
+    uint8_t data[4096];
+    struct iocp_stats stats;
+    for (uint64_t offset = 0; offset < more_than_fits; offset += sizeof data) {
+        sup_stats(world, &stats);
+        if (stats.slab_waits >= waits)
+            break;
+        sup_fill(data, sizeof data, offset, 21);
+        assert_int_equal(sup_end_write(&keeper->theirs, data, sizeof data), sizeof data);
+    }
+    await_slab_waits(world, waits);
+    return keeper;
+}
+
+static void test_wait_for_a_slab_is_silent(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(1);
+    struct keeper *keeper = starve(world, 1);
+    struct iocp_stats before, after;
+    sup_stats(world, &before);
+    sup_observe_ms(300);
+    sup_stats(world, &after);
+    assert_int_equal(after.kernel_waits, before.kernel_waits);
+    assert_int_equal(after.kernel_polls, before.kernel_polls);
+    assert_int_equal(after.kernel_events, before.kernel_events);
+    assert_int_equal(after.slab_waits, before.slab_waits);
+    keeper_free(keeper);
+    sup_world_close(world);
+}
+
+static void stop_and_cancel(void *argument)
+{
+    struct keeper *keeper = argument;
+    keeper->stopping = true;
+    iocp_read_cancel(&keeper->stream);
+}
+
+static void go_on(void *argument)
+{
+    struct keeper *keeper = argument;
+    keeper_give_back(keeper);
+    keeper->stopping = false;
+    keeper_read(keeper);
+}
+
+static void test_cancel_of_a_read_that_waits_for_a_slab(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(1);
+    struct keeper *keeper = starve(world, 1);
+    sup_box_call(keeper->box, stop_and_cancel, keeper);
+    sup_tally_await(&keeper->ended, 1);
+    assert_true(keeper->result == IOCP_E_CANCELLED || keeper->result == IOCP_OK);
+    uint64_t before = keeper->got_bytes;
+    sup_end_close(&keeper->theirs);
+    sup_box_call(keeper->box, go_on, keeper); /* what could not be read is there still */
+    sup_tally_await(&keeper->ended, 2);
+    assert_int_equal(keeper->result, IOCP_E_END);
+    assert_true(keeper->got_bytes > before);
+    keeper_free(keeper);
+    sup_world_close(world);
+}
+
+static void test_close_of_a_stream_that_waits_for_a_slab(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(1);
+    struct keeper *keeper = starve(world, 1);
+    keeper_free(keeper); /* closes first; asserts that the read completed before that */
+    sup_world_close(world);
+}
+
+/* All who wait go on, whoever came first. */
+static void test_all_that_wait_for_slabs_go_on(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(2);
+    struct keeper *hog = starve(world, 1);
+    struct keeper *keepers[READERS];
+    uint8_t data[1000];
+    sup_fill(data, sizeof data, 0, 21);
+    for (unsigned i = 0; i < READERS; i++) {
+        keepers[i] = keeper_new(world);
+        assert_int_equal(sup_end_write(&keepers[i]->theirs, data, sizeof data), sizeof data);
+        sup_end_close(&keepers[i]->theirs);
+    }
+    sup_world_settle(world);
+    keeper_free(hog);
+    for (unsigned i = 0; i < READERS; i++) {
+        sup_tally_await(&keepers[i]->ended, 1);
+        assert_int_equal(keepers[i]->result, IOCP_E_END);
+        assert_int_equal(keepers[i]->got_bytes, sizeof data);
+        keeper_free(keepers[i]);
+    }
+    sup_world_close(world);
+}
+
+/* iocp_lease never waits and is not bound by the limit. */
+static void test_leases_do_not_count_against_the_limit(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(1);
+    struct keeper *keeper = starve(world, 1);
+    struct iocp_slice slices[3 * LIMIT_SLABS];
+    for (unsigned i = 0; i < 3 * LIMIT_SLABS; i++)
+        assert_int_equal(iocp_lease(world->port, IOCP_SLAB_BYTES, &slices[i]), IOCP_OK);
+    for (unsigned i = 0; i < 3 * LIMIT_SLABS; i++)
+        iocp_slice_unref(&slices[i]);
+    keeper_free(keeper);
+    sup_world_close(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_wait_at_the_limit_and_go_on),
+        cmocka_unit_test(test_wait_for_a_slab_is_silent),
+        cmocka_unit_test(test_cancel_of_a_read_that_waits_for_a_slab),
+        cmocka_unit_test(test_close_of_a_stream_that_waits_for_a_slab),
+        cmocka_unit_test(test_all_that_wait_for_slabs_go_on),
+        cmocka_unit_test(test_leases_do_not_count_against_the_limit),
+    };
+    sup_begin();
+    return cmocka_run_group_tests_name("iocp/slab_limit", tests, NULL, NULL);
+}

@@ -1,0 +1,95 @@
+/*
+ * Params as tables: a message is a struct, its members are rows that say where in the struct a
+ * member goes and which function reads it. For the msg_ files of this folder; callers use the
+ * parsers in msg_command.h, msg_process.h and msg_initialize.h.
+ *
+ * Unknown members are skipped; null stands for an optional member that is not there; a required
+ * member that is missing, and any member of the wrong type, is a problem that names it.
+ */
+#ifndef WIRE_MSG_FIELDS_H
+#define WIRE_MSG_FIELDS_H
+
+#include "wire/msg_parser.h"
+
+/*
+ * Reads a member's value, whose first token is given, into target. name is for the problem's text.
+ * Returns 0 or a negative enum wire_msg_error with the parser's problem filled in.
+ */
+typedef int wire_msg_read(struct wire_msg_parser *parser, const char *name,
+                          const struct wire_json_token *token, void *target);
+
+struct wire_msg_field {
+    const char *name;
+    wire_msg_read *read;
+    size_t offset; /* of the target in the message's struct */
+    bool is_required;
+};
+
+#define WIRE_MSG_REQUIRED(type, member, json_name, read)                                           \
+    {                                                                                              \
+        json_name, read, offsetof(type, member), true                                              \
+    }
+#define WIRE_MSG_OPTIONAL(type, member, json_name, read)                                           \
+    {                                                                                              \
+        json_name, read, offsetof(type, member), false                                             \
+    }
+
+/* Rows that one table may have: the members seen are bits. */
+#define WIRE_MSG_FIELDS_MAX 32
+
+/*
+ * Reads params, JSON that has been checked or data NULL for none, into the zeroed struct out of
+ * out_size bytes. Returns 0 or a negative enum wire_msg_error.
+ */
+WIRE_MUST_CHECK int wire_msg_read_params(struct wire_msg_parser *parser, struct wire_span params,
+                                         const struct wire_msg_field *fields, size_t count,
+                                         void *out);
+
+/* Reads an object, whose first token is given, by a table; scope stands before members' names. */
+WIRE_MUST_CHECK int wire_msg_read_object(struct wire_msg_parser *parser, const char *name,
+                                         const struct wire_json_token *token, const char *scope,
+                                         const struct wire_msg_field *fields, size_t count,
+                                         void *out);
+
+/* Readers; the comment names the target's type. */
+wire_msg_read wire_msg_read_text;    /* const char *: a string without U+0000 */
+wire_msg_read wire_msg_read_id;      /* struct wire_span: any string up to WIRE_MSG_ID_LIMIT */
+wire_msg_read wire_msg_read_bool;    /* bool */
+wire_msg_read wire_msg_read_uint32;  /* uint32_t */
+wire_msg_read wire_msg_read_raw;     /* struct wire_span: any value as it stands */
+wire_msg_read wire_msg_read_cwd;     /* const char *: a path, by the parser's path_style */
+wire_msg_read wire_msg_read_strings; /* struct wire_msg_strings */
+wire_msg_read wire_msg_read_argv;    /* struct wire_msg_strings: not empty */
+wire_msg_read wire_msg_read_pairs;   /* struct wire_msg_pairs */
+wire_msg_read wire_msg_read_chunk;   /* struct wire_msg_chunk */
+
+/*
+ * Reads a string that must be one of count words and gives its index.
+ */
+WIRE_MUST_CHECK int wire_msg_read_word(struct wire_msg_parser *parser, const char *name,
+                                       const struct wire_json_token *token,
+                                       const char *const *words, size_t count, size_t *out_index);
+
+#if defined(__GNUC__)
+#define WIRE_MSG_PRINTF __attribute__((format(printf, 2, 3)))
+#else
+#define WIRE_MSG_PRINTF
+#endif
+
+/* Fills the problem (invalid params) from a printf format; returns WIRE_MSG_ERR_PARAMS. */
+int wire_msg_refuse(struct wire_msg_parser *parser, const char *format, ...) WIRE_MSG_PRINTF;
+
+/* The problem that a member should have been of another type ("a string"). */
+int wire_msg_refuse_type(struct wire_msg_parser *parser, const char *name, const char *expected);
+
+/* The problem that the memory is too small: our own mistake, and said so. */
+int wire_msg_refuse_capacity(struct wire_msg_parser *parser);
+
+/* The problem that the document itself is bad; for callers that did not check it before. */
+int wire_msg_refuse_json(struct wire_msg_parser *parser);
+
+/* Decodes a KEY or STRING into the arena, with a NUL. Returns NULL if there is no room. */
+char *wire_msg_decode_text(struct wire_msg_parser *parser, const struct wire_json_token *token,
+                           size_t *out_size);
+
+#endif

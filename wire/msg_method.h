@@ -1,0 +1,42 @@
+/*
+ * The methods that clients call, by name, and which dialect each belongs to. Both dialects share
+ * initialize and initialized; a connection becomes exec-server.v0 with its first command/exec
+ * method. Pure; any thread.
+ */
+#ifndef WIRE_MSG_METHOD_H
+#define WIRE_MSG_METHOD_H
+
+#include "wire/span.h"
+
+enum wire_msg_method {
+    WIRE_MSG_METHOD_UNKNOWN,
+    WIRE_MSG_METHOD_INITIALIZE,
+    WIRE_MSG_METHOD_INITIALIZED, /* the only notification */
+    WIRE_MSG_METHOD_COMMAND_EXEC,
+    WIRE_MSG_METHOD_COMMAND_WRITE,
+    WIRE_MSG_METHOD_COMMAND_TERMINATE,
+    WIRE_MSG_METHOD_PROCESS_START,
+    WIRE_MSG_METHOD_PROCESS_WRITE,
+    WIRE_MSG_METHOD_PROCESS_SIGNAL,
+    WIRE_MSG_METHOD_PROCESS_TERMINATE,
+};
+
+enum wire_msg_dialect {
+    WIRE_MSG_DIALECT_NONE, /* a method of both dialects, or of none */
+    WIRE_MSG_DIALECT_V0,
+    WIRE_MSG_DIALECT_PROCESS,
+};
+
+/* The method called name; WIRE_MSG_METHOD_UNKNOWN if there is none. */
+enum wire_msg_method wire_msg_method_find(struct wire_span name);
+
+/*
+ * The dialect that a method's name belongs to, whether or not we know the method: command/exec and
+ * what lies below it, or what lies below process.
+ */
+enum wire_msg_dialect wire_msg_method_dialect(struct wire_span name);
+
+/* "exec-server.v0" or "process"; the dialect is one of the two (asserted). */
+const char *wire_msg_dialect_name(enum wire_msg_dialect dialect);
+
+#endif
