@@ -21,7 +21,7 @@ struct run_log;
 struct run_log_options {
     enum run_log_level level; /* what is less severe is not written */
     bool json;
-    int fd; /* borrowed, must stay open until the log is closed; may be broken or full */
+    int fd; /* duplicated; may be closed, broken or full: then lines are dropped */
 };
 
 /* Opens a log and starts its thread (all signals blocked in it). Returns 0, or -1 if memory or

@@ -36,11 +36,11 @@ struct run_log {
     uint64_t dropped_reported;
     bool stopping;
     bool finished;
+    bool given_up; /* closing did not wait: the writer frees everything when it ends */
     char *filling;
     /* the writer thread's own */
     char *writing;
     int fd;
-    bool owns_fd;
     bool is_socket;
     bool broken;
     /* constant after opening */
@@ -159,6 +159,15 @@ static void write_queued(struct run_log *log)
     log->dropped_reported += lost;
 }
 
+static void free_log(struct run_log *log)
+{
+    pthread_cond_destroy(&log->changed);
+    pthread_mutex_destroy(&log->lock);
+    if (log->fd >= 0)
+        (void)close(log->fd);
+    free(log);
+}
+
 static void *writer(void *context)
 {
     struct run_log *log = context;
@@ -171,18 +180,23 @@ static void *writer(void *context)
         write_queued(log);
     }
     log->finished = true;
+    bool given_up = log->given_up;
     pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
+    if (given_up)
+        free_log(log);
     return NULL;
 }
 
+/* A descriptor of our own, so that the caller's number can go when the log is given up. */
 static void choose_descriptor(struct run_log *log, int fd)
 {
     struct stat status;
-    int own = run_fds_reopen_pipe(fd);
-    log->owns_fd = own >= 0;
-    log->fd = own >= 0 ? own : fd;
-    log->is_socket = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    log->fd = run_fds_reopen_pipe(fd);
+    if (log->fd < 0)
+        log->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    log->broken = log->fd < 0;
+    log->is_socket = fstat(log->fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 static int start_writer(struct run_log *log)
@@ -209,15 +223,6 @@ static void init_sync(struct run_log *log)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&log->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-}
-
-static void free_log(struct run_log *log)
-{
-    pthread_cond_destroy(&log->changed);
-    pthread_mutex_destroy(&log->lock);
-    if (log->owns_fd)
-        (void)close(log->fd);
-    free(log);
 }
 
 int run_log_open(const struct run_log_options *options, struct run_log **out_log)
@@ -287,11 +292,13 @@ int run_log_close(struct run_log *log, unsigned deadline_ms)
     while (!log->finished && waited == 0)
         waited = pthread_cond_timedwait(&log->changed, &log->lock, &end);
     bool finished = log->finished;
-    pthread_mutex_unlock(&log->lock);
     if (!finished) {
+        log->given_up = true;
         pthread_detach(log->thread);
-        return -1; /* the writer still uses LOG and its descriptor */
     }
+    pthread_mutex_unlock(&log->lock);
+    if (!finished)
+        return -1;
     pthread_join(log->thread, NULL);
     free_log(log);
     return 0;

@@ -182,6 +182,7 @@ static int run(struct run_server *server, bool with_hangup)
 static int start_server(const struct run_options *options)
 {
     struct run_why why;
+    const struct run_keeper_options keeper_options = {0};
     struct run_keeper keeper;
     bool hangup_ignored = false;
     struct run_server *server = calloc(1, sizeof(*server));
@@ -190,7 +191,7 @@ static int start_server(const struct run_options *options)
     server->options = options;
     server->env = (const char *const *)environ;
     server->own_uid = (int64_t)geteuid();
-    if (load_auth(server, &why) != 0 || run_keeper_start(NULL, &keeper, &why) != 0) {
+    if (load_auth(server, &why) != 0 || run_keeper_start(&keeper_options, &keeper, &why) != 0) {
         free(server);
         return fail(&why);
     }

@@ -214,7 +214,7 @@ static void close_listeners(struct run_server *server, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         iocp_handle_close(server->port, server->listeners[i].engine.handle);
-        run_unix_path_close(&server->listeners[i].unix_path);
+        run_listener_forget(&server->listeners[i]);
     }
 }
 

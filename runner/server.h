@@ -116,6 +116,8 @@ void run_server_stdio_ended(struct run_server *server);
 
 /* server_listen.c: opens one listener; accepts; closes. */
 RUN_MUST_CHECK int run_listener_open(struct run_listener *listener, struct run_why *out_why);
+/* Removes what an open listener has left in the file system; its handle is closed. */
+void run_listener_forget(struct run_listener *listener);
 void run_listener_start(struct run_listener *listener);
 void run_listener_close(struct run_listener *listener);
 /* server_stop.c: begins or hurries the end. On the strand. */

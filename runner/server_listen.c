@@ -50,6 +50,12 @@ int run_listener_open(struct run_listener *listener, struct run_why *out_why)
     return 0;
 }
 
+void run_listener_forget(struct run_listener *listener)
+{
+    if (listener->url.kind == RUN_LISTEN_UNIX)
+        run_unix_path_close(&listener->unix_path);
+}
+
 /* ---- Accepting ---- */
 
 static void log_listener(struct run_listener *listener, enum run_log_level level, const char *event,
@@ -114,7 +120,7 @@ static void on_accept(struct iocp_op *op)
 static void on_close(struct iocp_op *op)
 {
     struct run_listener *listener = IOCP_OWNER(op, struct run_listener, engine.close);
-    run_unix_path_close(&listener->unix_path);
+    run_listener_forget(listener);
     run_server_part_closed(listener->server);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The deadlines of a session, on one timer that is started only when there is one: a session without
- * deadlines costs no timer and no wake-up. On the session's strand.
+ * The deadlines of a session, on one timer that is started only when there is one: a session
+ * without deadlines costs no timer and no wake-up. On the session's strand.
  */
 #ifndef SESSIONS_CLOCK_H
 #define SESSIONS_CLOCK_H

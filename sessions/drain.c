@@ -60,8 +60,7 @@ void sess_drain_begin(struct sess_session *session)
     for (int i = 0; i < 2; i++) {
         struct sess_output *output = &session->outputs[i];
         if (is_open(output))
-            output->unread_bytes =
-                sess_handle_buffered(session->host->platform, output->io.handle);
+            output->unread_bytes = sess_handle_buffered(session->host->platform, output->io.handle);
     }
     if (atomic_load(&session->waits))
         sess_drain_hold(session);

@@ -112,7 +112,8 @@ void sess_output_end(struct sess_output *output)
     iocp_close_start(&output->io);
 }
 
-/* A terminal that nobody has open: while the program lives, it or a child of it may open it again. */
+/* A terminal that nobody has open: while the program lives, it or a child of it may open it again.
+ */
 static void on_hangup(struct sess_output *output)
 {
     output->hung_up = true;
@@ -120,21 +121,22 @@ static void on_hangup(struct sess_output *output)
         sess_output_end(output);
 }
 
+/* Either the drain's last look, or the exit's question whether a terminal that hung up has more. */
 static void on_cancelled(struct sess_output *output)
 {
-    struct sess_session *session = output->session;
-    if (session->drain.phase == SESS_DRAIN_LOOKS)
-        sess_drain_looked(session, output);
-    else if (output->hung_up && session->state >= SESS_EXITED)
-        sess_output_end(output); /* it was asked because of that, and there was nothing */
+    if (output->hung_up && output->session->state >= SESS_EXITED)
+        sess_output_end(output);
 }
 
 static void on_data(struct sess_output *output)
 {
     output->hung_up = false;
     deliver(output);
-    if (output->session->drain.phase == SESS_DRAIN_LOOKS)
-        sess_drain_looked(output->session, output);
+}
+
+static void on_no_memory(struct sess_session *session)
+{
+    sess_clock_set(session, SESS_DEADLINE_RETRY, iocp_now_ns(session->host->port) + RETRY_NS);
 }
 
 static void on_read(struct iocp_op *op)
@@ -152,10 +154,12 @@ static void on_read(struct iocp_op *op)
     else if (op->result == IOCP_E_CANCELLED)
         on_cancelled(output);
     else if (op->result == IOCP_E_NOMEM)
-        sess_clock_set(session, SESS_DEADLINE_RETRY, iocp_now_ns(session->host->port) + RETRY_NS);
+        on_no_memory(session);
     else
         sess_output_end(output); /* the end, or an error that is one */
-    if (op->result != IOCP_E_NOMEM)
+    if (session->drain.phase == SESS_DRAIN_LOOKS)
+        sess_drain_looked(session, output);
+    else if (op->result != IOCP_E_NOMEM)
         read_on(output);
     sess_session_settle(session);
 }

@@ -1,6 +1,6 @@
 /*
- * The output streams of a session: reading, numbering, keeping, delivering, and standing still while
- * the consumer owes a whole window. On the session's strand.
+ * The output streams of a session: reading, numbering, keeping, delivering, and standing still
+ * while the consumer owes a whole window. On the session's strand.
  *
  *    NONE     never opened
  *    OPEN     read from, unless the consumer is waited for

@@ -28,6 +28,9 @@ SESS_MUST_CHECK int sess_platform_open(const struct sess_host_options *options,
 /* Gives everything back. NULL is taken. */
 void sess_platform_close(struct sess_platform *platform, const struct sess_memory *memory);
 
+/* Gives a session's cgroup back; 0, none, is taken. Any thread. */
+void sess_platform_give_cgroup(struct sess_platform *platform, uint32_t cgroup);
+
 /* Cgroups made and kept. Any thread. */
 uint64_t sess_platform_cgroups(const struct sess_platform *platform);
 

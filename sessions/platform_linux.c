@@ -100,6 +100,11 @@ void sess_platform_close(struct sess_platform *platform, const struct sess_memor
     sess_memory_free(memory, platform);
 }
 
+void sess_platform_give_cgroup(struct sess_platform *platform, uint32_t cgroup)
+{
+    sess_cgroups_give(platform->cgroups, cgroup);
+}
+
 uint64_t sess_platform_cgroups(const struct sess_platform *platform)
 {
     return sess_cgroups_count(platform->cgroups);

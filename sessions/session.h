@@ -111,6 +111,9 @@ const char *sess_session_id(const struct sess_session *session, size_t *out_size
 /* What sess_session_start was given for the events. Any thread. */
 void *sess_session_context(const struct sess_session *session);
 
+/* The context that it was started with. Any thread. */
+void *sess_session_context(const struct sess_session *session);
+
 /* Whether its standard streams are a terminal. Any thread. */
 bool sess_session_is_tty(const struct sess_session *session);
 

@@ -52,8 +52,8 @@ struct sess_session {
     enum sess_stdio stdio : 8;
     enum sess_close_reason close_reason : 8;
 
-    struct iocp_op wake; /* kicked by consumers and by the host */
-    struct iocp_op end;  /* posted by the last unref */
+    struct iocp_op wake;      /* kicked by consumers and by the host */
+    struct iocp_op end;       /* posted by the last unref */
     struct sess_spawn *spawn; /* while it is starting */
     struct iocp_exit exit;
     struct sess_output outputs[2]; /* stdout and stderr, or the terminal and none */
@@ -85,9 +85,8 @@ void sess_session_change(struct sess_session *session, enum sess_happening happe
  * called last by whatever may have been the last thing to happen. */
 void sess_session_settle(struct sess_session *session);
 
-/* What a session of this kind takes for its life, and for its start besides. */
-void sess_session_needs(enum sess_stdio stdio, struct sess_need *out_life,
-                        struct sess_need *out_start);
+/* What a session of this kind takes for its life, and for its start besides. (start.c) */
+struct sess_need sess_session_needs(enum sess_stdio stdio, bool starting);
 
 /* The system's handle of the terminal, or IOCP_NO_HANDLE. */
 iocp_handle sess_session_tty(const struct sess_session *session);
@@ -95,7 +94,11 @@ iocp_handle sess_session_tty(const struct sess_session *session);
 /* Starts waiting for the process exit; again after a failure. */
 void sess_session_watch(struct sess_session *session);
 
-/* ---- event.c: each tells the owner, if it is to be told ---------------------------------------- */
+/* Answers a request: its memory is the caller's again. */
+void sess_request_answer(struct sess_request *request);
+
+/* ---- event.c: each tells the owner, if it is to be told ----------------------------------------
+ */
 
 void sess_event_start(struct sess_session *session, const struct sess_started *started);
 void sess_event_output(struct sess_session *session, const struct sess_chunk *chunk);

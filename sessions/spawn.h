@@ -14,13 +14,16 @@
 #include "sessions/platform.h"
 #include "sessions/spec.h"
 
+struct sess_session;
+
 enum { SESS_SPAWN_TEXT_BYTES = 400 };
 
 struct sess_spawn {
     struct iocp_help help;
     const struct iocp_port *port;
     struct sess_platform *platform;
-    _Atomic bool cancelled; /* set by the strand: the helper need not start any more */
+    struct sess_session *session; /* for the strand; the helper does not look at it */
+    _Atomic bool cancelled;       /* set by the strand: the helper need not start any more */
 
     /* What is asked; all strings are in this block. */
     enum sess_stdio stdio;

@@ -341,11 +341,11 @@ void sess_spawn_work(struct iocp_help *help)
         return;
     }
     if (open_handles(spawn, &ends)) {
-        spawn->server_peak_bytes = own_peak_bytes();
         spawn->started_wall_ms = iocp_wall_ms(spawn->port);
         spawn->started_ns = iocp_now_ns(spawn->port);
         while (run_child(spawn, &ends))
             sess_cgroups_give(spawn->platform->cgroups, spawn->cgroup);
+        spawn->server_peak_bytes = own_peak_bytes(); /* at least what it was at the exec */
     }
     close_ends(spawn, &ends);
     if (spawn->result != 0) {

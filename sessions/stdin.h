@@ -1,9 +1,10 @@
 /*
  * A session's standard input: a bounded queue in front of a pipe or a terminal. On its strand.
  *
- * Bytes are slices of the caller's, or copies where a slice would pin much more than it carries. What
- * is queued goes out in gathered writes. A write is answered when its last byte is within the queue's
- * limit; closing waits behind what was written before. The queue exists only while something is in it.
+ * Bytes are slices of the caller's, or copies where a slice would pin much more than it carries.
+ * What is queued goes out in gathered writes. A write is answered when its last byte is within the
+ * queue's limit; closing waits behind what was written before. The queue exists only while
+ * something is in it.
  *
  *    CLOSED   from the start, by a request, by the program, or by the exit
  *    OPEN     takes writes

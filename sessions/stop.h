@@ -7,9 +7,9 @@
  *        |  force                |  force                |  force or time-out  |               |
  *        +-----------------------+-----------------------+---------------------+-> KILLING ----+
  *
- * While a stop is under way the leader is not reaped, so its id and its group's id are its own. A walk
- * that does not come back in time (the helpers hang) does not stop the leader's group from being
- * killed.
+ * While a stop is under way the leader is not reaped, so its id and its group's id are its own. A
+ * walk that does not come back in time (the helpers hang) does not stop the leader's group from
+ * being killed.
  */
 #ifndef SESSIONS_STOP_H
 #define SESSIONS_STOP_H
@@ -38,9 +38,6 @@ struct sess_stop {
 /* Begins to stop, or goes over to the harder mode. Nothing if the session is gone. */
 void sess_stop_ask(struct sess_session *session, enum sess_stop_mode mode, unsigned timeout_ms,
                    enum sess_ender ender);
-
-/* There is a process now; begins what was asked while there was none. */
-void sess_stop_spawned(struct sess_session *session);
 
 /* The leader has exited. */
 void sess_stop_exited(struct sess_session *session);

@@ -41,8 +41,9 @@ struct sess_session *sess_table_find(const struct sess_table *table, const char 
 /* Takes a session out, which must be in; the caller gets the table's reference. */
 void sess_table_remove(struct sess_table *table, struct sess_session *session);
 
-/* Visits every session in no order: start with *cursor = NULL, ends with NULL. The session that was
- * returned last may be removed before the next call, no other, and none may be added. */
+/* Visits every session in no order: start with *cursor = NULL, ends with NULL. Until it ended none
+ * may be added, and only the one that was returned last removed, as long as somebody has a
+ * reference to it. */
 struct sess_session *sess_table_next(const struct sess_table *table, struct sess_session **cursor);
 
 #endif

@@ -82,8 +82,7 @@ static size_t decode_whole(const struct wire_base64_codec *codec, struct wire_sp
            wire_base64_scalar.decode_groups(text.data + done, text.size - done, out + done / 4 * 3);
 }
 
-/* Decodes the padded group at in, of 2 or 3 characters. 0, or an error with *out_bad in the group.
- */
+/* Decodes the padded group of 2 or 3 characters at in. 0, or an error and its place in *out_bad. */
 static int decode_tail(const uint8_t *in, size_t characters, uint8_t *out, size_t *out_bad)
 {
     size_t bad = find_bad(wire_span_of(in, characters));

@@ -1,4 +1,7 @@
-/* The one table of phrases and statuses for what can be wrong with a request. */
+/*
+ * The one table of phrases and statuses for what can be wrong with a request. Rows are searched: it
+ * is read once in the life of a connection that is refused.
+ */
 #include "wire/http_error.h"
 
 #include <stddef.h>

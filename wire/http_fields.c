@@ -1,4 +1,7 @@
-/* Header lines by name, and the walk over list headers; linear, for heads have a few lines. */
+/*
+ * Header lines by name, and the walk over list headers. Both search line by line, for heads have a
+ * few lines and are asked a few times.
+ */
 #include "wire/http_fields.h"
 
 #include "wire/http_grammar.h"

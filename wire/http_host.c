@@ -1,4 +1,7 @@
-/* Host: an address or a name, then perhaps a port. The grammars are RFC 3986, section 3.2.2. */
+/*
+ * Host: an address or a name, then perhaps a port. The grammars are those of RFC 3986, section
+ * 3.2.2, without what no server of ours could mean.
+ */
 #include "wire/http_host.h"
 
 #include "wire/http_grammar.h"

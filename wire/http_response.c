@@ -1,4 +1,7 @@
-/* Writes responses piece by piece through a small sink that remembers whether all of it fitted. */
+/*
+ * Writes responses piece by piece through a small sink that counts on when the buffer is full and
+ * so knows at the end whether all of it fitted.
+ */
 #include "wire/http_response.h"
 
 #include "wire/http_grammar.h"

@@ -1,4 +1,7 @@
-/* The WebSocket handshake's rules, one check per header, in the order in which a client errs. */
+/*
+ * The WebSocket handshake's rules (RFC 6455, section 4.2.1), one check per header. Headers that may
+ * stand once are looked at first: two would let two readers see two things.
+ */
 #include "wire/http_upgrade.h"
 
 #include "wire/base64.h"

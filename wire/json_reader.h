@@ -118,8 +118,7 @@ static inline int wire_json_reader_error(const struct wire_json_reader *reader)
     return reader->error;
 }
 
-/* Where the error was found: bytes from the start of the document. The offset read up to if none.
- */
+/* Where the error was found, in bytes from the start; where the reader stands if there is none. */
 static inline size_t wire_json_reader_offset(const struct wire_json_reader *reader)
 {
     return reader->error ? reader->error_offset : reader->at;

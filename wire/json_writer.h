@@ -35,13 +35,13 @@ struct wire_json_writer {
  */
 void wire_json_writer_init(struct wire_json_writer *writer, uint8_t *buffer, size_t capacity);
 
+/* Begin and end a container, as a value of its own; ends match begins (asserted). */
 void wire_json_writer_begin_object(struct wire_json_writer *writer);
 void wire_json_writer_end_object(struct wire_json_writer *writer);
 void wire_json_writer_begin_array(struct wire_json_writer *writer);
 void wire_json_writer_end_array(struct wire_json_writer *writer);
 
-/* A member's name from our own code, UTF-8, escaped as needed. Uniqueness is the caller's matter.
- */
+/* A member's name from our own code, UTF-8; that names are unique is the caller's matter. */
 void wire_json_writer_key(struct wire_json_writer *writer, const char *name);
 
 /* A member's name from elsewhere; as wire_json_writer_string. */
@@ -60,8 +60,11 @@ void wire_json_writer_text(struct wire_json_writer *writer, const char *text);
 void wire_json_writer_base64(struct wire_json_writer *writer, const struct wire_base64_codec *codec,
                              struct wire_span bytes);
 
+/* A number, exact. */
 void wire_json_writer_int64(struct wire_json_writer *writer, int64_t value);
 void wire_json_writer_uint64(struct wire_json_writer *writer, uint64_t value);
+
+/* A literal. */
 void wire_json_writer_bool(struct wire_json_writer *writer, bool value);
 void wire_json_writer_null(struct wire_json_writer *writer);
 

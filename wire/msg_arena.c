@@ -1,4 +1,7 @@
-/* A block that is used up from both ends. */
+/*
+ * A block that is used up from both ends. Whatever does not fit leaves it as it was.
+ * Alignment is the high end's matter alone: strings need none.
+ */
 #include "wire/msg_arena.h"
 
 #include <assert.h>

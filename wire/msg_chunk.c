@@ -1,4 +1,7 @@
-/* Base64 members: unescaped in place where needed (no client seen does), then decoded. */
+/*
+ * Base64 members: unescaped in place where needed (no client seen writes escapes), then decoded,
+ * in place again in that case.
+ */
 #include "wire/msg_chunk.h"
 
 #include "wire/rpc_errors.h"

@@ -1,10 +1,11 @@
-/* exec-server.v0: three tables and three replies. */
+/*
+ * exec-server.v0: a table of members for each request, and the replies, which are constants but for
+ * an id or a flag.
+ */
 #include "wire/msg_command.h"
 
 #include "wire/msg_fields.h"
 #include "wire/rpc_writer.h"
-
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 int wire_msg_command_exec_parse(struct wire_msg_parser *parser, struct wire_span params,
                                 struct wire_msg_command_exec *out)
@@ -17,7 +18,7 @@ int wire_msg_command_exec_parse(struct wire_msg_parser *parser, struct wire_span
         WIRE_MSG_OPTIONAL(struct wire_msg_command_exec, arg0, "arg0", wire_msg_read_text),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 int wire_msg_command_write_parse(struct wire_msg_parser *parser, struct wire_span params,
@@ -28,7 +29,7 @@ int wire_msg_command_write_parse(struct wire_msg_parser *parser, struct wire_spa
         WIRE_MSG_REQUIRED(struct wire_msg_command_write, chunk, "chunk", wire_msg_read_chunk),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 int wire_msg_command_terminate_parse(struct wire_msg_parser *parser, struct wire_span params,
@@ -39,7 +40,7 @@ int wire_msg_command_terminate_parse(struct wire_msg_parser *parser, struct wire
                           wire_msg_read_id),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 void wire_msg_command_exec_reply(struct wire_json_writer *writer, struct wire_span id,

@@ -11,7 +11,7 @@
 #include "wire/msg_chunk.h"
 #include "wire/msg_parser.h"
 
-/* command/exec */
+/* The params of command/exec. */
 struct wire_msg_command_exec {
     struct wire_msg_strings argv; /* at least one */
     const char *cwd;              /* absolute */
@@ -19,35 +19,41 @@ struct wire_msg_command_exec {
     bool tty;
     const char *arg0; /* NULL: argv[0] */
 };
+
+/* Parses command/exec. An empty argv has the text that clients know. */
 WIRE_MUST_CHECK int wire_msg_command_exec_parse(struct wire_msg_parser *parser,
                                                 struct wire_span params,
                                                 struct wire_msg_command_exec *out);
 
-/* command/exec/write */
+/* The params of command/exec/write. */
 struct wire_msg_command_write {
     struct wire_span session_id;
     struct wire_msg_chunk chunk;
 };
+
+/* Parses command/exec/write; the chunk is decoded later (msg_chunk.h). */
 WIRE_MUST_CHECK int wire_msg_command_write_parse(struct wire_msg_parser *parser,
                                                  struct wire_span params,
                                                  struct wire_msg_command_write *out);
 
-/* command/exec/terminate */
+/* The params of command/exec/terminate. */
 struct wire_msg_command_terminate {
     struct wire_span session_id;
 };
+
+/* Parses command/exec/terminate. */
 WIRE_MUST_CHECK int wire_msg_command_terminate_parse(struct wire_msg_parser *parser,
                                                      struct wire_span params,
                                                      struct wire_msg_command_terminate *out);
 
-/* {sessionId}: session_id_json as wire_msg_id_json gave it */
+/* Writes the reply {sessionId}; session_id_json as wire_msg_id_json gave it. */
 void wire_msg_command_exec_reply(struct wire_json_writer *writer, struct wire_span id,
                                  struct wire_span session_id_json);
 
-/* {accepted:true} */
+/* Writes the reply {accepted:true}. */
 void wire_msg_command_write_reply(struct wire_json_writer *writer, struct wire_span id);
 
-/* {running} */
+/* Writes the reply {running}. */
 void wire_msg_command_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
                                       bool is_running);
 

@@ -37,19 +37,29 @@ struct wire_msg_field {
 /* Rows that one table may have: the members seen are bits. */
 #define WIRE_MSG_FIELDS_MAX 32
 
+/* The members of an object. scope stands before their names in problems: "" or "envPolicy.". */
+struct wire_msg_table {
+    const struct wire_msg_field *fields;
+    size_t count; /* at most WIRE_MSG_FIELDS_MAX (asserted) */
+    const char *scope;
+};
+
+/* The table of an array of rows. */
+#define WIRE_MSG_TABLE(rows, scope_text)                                                           \
+    ((struct wire_msg_table){                                                                      \
+        .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0]), .scope = (scope_text)})
+
 /*
- * Reads params, JSON that has been checked or data NULL for none, into the zeroed struct out of
- * out_size bytes. Returns 0 or a negative enum wire_msg_error.
+ * Reads params, JSON that has been checked or data NULL for none, by a table into the zeroed struct
+ * out. Returns 0 or a negative enum wire_msg_error.
  */
 WIRE_MUST_CHECK int wire_msg_read_params(struct wire_msg_parser *parser, struct wire_span params,
-                                         const struct wire_msg_field *fields, size_t count,
-                                         void *out);
+                                         struct wire_msg_table table, void *out);
 
-/* Reads an object, whose first token is given, by a table; scope stands before members' names. */
+/* Reads a member that is an object, whose first token is given, by a table into out. */
 WIRE_MUST_CHECK int wire_msg_read_object(struct wire_msg_parser *parser, const char *name,
-                                         const struct wire_json_token *token, const char *scope,
-                                         const struct wire_msg_field *fields, size_t count,
-                                         void *out);
+                                         const struct wire_json_token *token,
+                                         struct wire_msg_table table, void *out);
 
 /* Readers; the comment names the target's type. */
 wire_msg_read wire_msg_read_text;    /* const char *: a string without U+0000 */

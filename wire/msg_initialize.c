@@ -1,4 +1,7 @@
-/* initialize: two members in, a tree of optional members out. */
+/*
+ * initialize: two members in, a tree of optional members out. The order of members is that of the
+ * servers that clients know.
+ */
 #include "wire/msg_initialize.h"
 
 #include "wire/msg_fields.h"
@@ -14,7 +17,7 @@ int wire_msg_initialize_parse(struct wire_msg_parser *parser, struct wire_span p
                           wire_msg_read_id),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, sizeof fields / sizeof fields[0], out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 static void write_text(struct wire_json_writer *writer, const char *name, const char *text)

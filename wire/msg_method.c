@@ -1,4 +1,7 @@
-/* The table of methods. */
+/*
+ * The table of methods. It is searched by comparing: a handful of names, each told from the others
+ * by its size or its first characters.
+ */
 #include "wire/msg_method.h"
 
 #include <assert.h>

@@ -1,4 +1,7 @@
-/* The parser's beginning, and the table-driven reading of objects that all messages use. */
+/*
+ * The parser's beginning, the texts of problems, and the table-driven reading of objects that all
+ * messages use. What a member holds is read in msg_fields.c.
+ */
 #include "wire/msg_parser.h"
 
 #include "wire/msg_fields.h"
@@ -53,12 +56,12 @@ int wire_msg_refuse_json(struct wire_msg_parser *parser)
                            wire_json_error_text(wire_json_reader_error(&parser->reader)));
 }
 
-static const struct wire_msg_field *find_field(const struct wire_msg_field *fields, size_t count,
+static const struct wire_msg_field *find_field(const struct wire_msg_table *table,
                                                const struct wire_json_token *key)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (wire_json_token_is(key, fields[i].name)) {
-            return &fields[i];
+    for (size_t i = 0; i < table->count; i++) {
+        if (wire_json_token_is(key, table->fields[i].name)) {
+            return &table->fields[i];
         }
     }
     return NULL;
@@ -77,26 +80,27 @@ static int read_field(struct wire_msg_parser *parser, const struct wire_msg_fiel
     return field->read(parser, field->name, &token, (uint8_t *)out + field->offset);
 }
 
-static int check_required(struct wire_msg_parser *parser, const struct wire_msg_field *fields,
-                          size_t count, uint32_t seen)
+static int check_required(struct wire_msg_parser *parser, const struct wire_msg_table *table,
+                          uint32_t seen)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].is_required && !(seen >> i & 1)) {
-            return wire_msg_refuse(parser, "missing field `%s%s`", parser->scope, fields[i].name);
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->fields[i].is_required && !(seen >> i & 1)) {
+            return wire_msg_refuse(parser, "missing field `%s%s`", table->scope,
+                                   table->fields[i].name);
         }
     }
     return 0;
 }
 
 /* The members of an object that is open, and its end. */
-static int read_members(struct wire_msg_parser *parser, const struct wire_msg_field *fields,
-                        size_t count, void *out)
+static int read_members(struct wire_msg_parser *parser, const struct wire_msg_table *table,
+                        void *out)
 {
     struct wire_json_token key;
     uint32_t seen = 0;
     int event = wire_json_reader_next(&parser->reader, &key);
     for (; event == WIRE_JSON_KEY; event = wire_json_reader_next(&parser->reader, &key)) {
-        const struct wire_msg_field *field = find_field(fields, count, &key);
+        const struct wire_msg_field *field = find_field(table, &key);
         if (!field) {
             if (wire_json_reader_skip(&parser->reader, &key)) {
                 return wire_msg_refuse_json(parser);
@@ -107,39 +111,39 @@ static int read_members(struct wire_msg_parser *parser, const struct wire_msg_fi
         if (error) {
             return error;
         }
-        seen |= (uint32_t)1 << (field - fields);
+        seen |= (uint32_t)1 << (field - table->fields);
     }
     if (event < 0) {
         return wire_msg_refuse_json(parser);
     }
-    return check_required(parser, fields, count, seen);
+    return check_required(parser, table, seen);
 }
 
 int wire_msg_read_object(struct wire_msg_parser *parser, const char *name,
-                         const struct wire_json_token *token, const char *scope,
-                         const struct wire_msg_field *fields, size_t count, void *out)
+                         const struct wire_json_token *token, struct wire_msg_table table,
+                         void *out)
 {
-    assert(count <= WIRE_MSG_FIELDS_MAX);
+    assert(table.count <= WIRE_MSG_FIELDS_MAX);
     if (token->event != WIRE_JSON_OBJECT_BEGIN) {
         return wire_msg_refuse_type(parser, name, "an object");
     }
     const char *outer = parser->scope;
-    parser->scope = scope;
-    int error = read_members(parser, fields, count, out);
+    parser->scope = table.scope;
+    int error = read_members(parser, &table, out);
     parser->scope = outer;
     return error;
 }
 
 int wire_msg_read_params(struct wire_msg_parser *parser, struct wire_span params,
-                         const struct wire_msg_field *fields, size_t count, void *out)
+                         struct wire_msg_table table, void *out)
 {
     struct wire_json_limits limits = {.total_bytes = params.size,
                                       .string_bytes = params.size,
                                       .members = parser->scratch->capacity};
     struct wire_json_token token;
-    assert(params.size <= UINT32_MAX && count <= WIRE_MSG_FIELDS_MAX);
+    assert(params.size <= UINT32_MAX);
     if (!params.data) {
-        return check_required(parser, fields, count, 0);
+        return check_required(parser, &table, 0);
     }
     wire_json_reader_init(&parser->reader, params, parser->scratch, &limits);
     int event = wire_json_reader_next(&parser->reader, &token);
@@ -147,7 +151,7 @@ int wire_msg_read_params(struct wire_msg_parser *parser, struct wire_span params
         return wire_msg_refuse(parser, "params must be an object");
     }
     int error = event < 0 ? wire_msg_refuse_json(parser)
-                          : wire_msg_read_object(parser, "params", &token, "", fields, count, out);
+                          : wire_msg_read_object(parser, "params", &token, table, out);
     if (error) {
         return error;
     }

@@ -1,4 +1,7 @@
-/* file: URIs and absolute paths. Decoding goes from left to right and never overtakes itself. */
+/*
+ * file: URIs and absolute paths. Decoding goes from left to right in place and never overtakes
+ * itself, because no character decodes to more than it took.
+ */
 #include "wire/msg_path.h"
 
 #include "wire/http_grammar.h"

@@ -1,4 +1,7 @@
-/* The dialect process: tables, the few members that are objects or words, and the replies. */
+/*
+ * The dialect process: a table of members for each request, readers for the few members that are
+ * objects or words, and the replies.
+ */
 #include "wire/msg_process.h"
 
 #include "wire/msg_fields.h"
@@ -36,7 +39,7 @@ static int read_env_policy(struct wire_msg_parser *parser, const char *name,
     };
     struct wire_msg_env_policy *policy = target;
     policy->is_present = true;
-    return wire_msg_read_object(parser, name, token, "envPolicy.", fields, COUNT(fields), policy);
+    return wire_msg_read_object(parser, name, token, WIRE_MSG_TABLE(fields, "envPolicy."), policy);
 }
 
 int wire_msg_process_start_parse(struct wire_msg_parser *parser, struct wire_span params,
@@ -60,7 +63,7 @@ int wire_msg_process_start_parse(struct wire_msg_parser *parser, struct wire_spa
         WIRE_MSG_OPTIONAL(struct wire_msg_process_start, metadata, "metadata", wire_msg_read_raw),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 int wire_msg_process_write_parse(struct wire_msg_parser *parser, struct wire_span params,
@@ -72,7 +75,7 @@ int wire_msg_process_write_parse(struct wire_msg_parser *parser, struct wire_spa
         WIRE_MSG_OPTIONAL(struct wire_msg_process_write, write_id, "writeId", wire_msg_read_id),
     };
     memset(out, 0, sizeof *out);
-    int error = wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    int error = wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
     if (!error && out->write_id.data && out->write_id.size == 0) {
         return wire_msg_refuse(parser, "`writeId` must not be empty");
     }
@@ -100,7 +103,7 @@ int wire_msg_process_signal_parse(struct wire_msg_parser *parser, struct wire_sp
         WIRE_MSG_REQUIRED(struct wire_msg_process_signal, signal, "signal", read_signal),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 /* A mode as the message has it: the time limit belongs to graceful, which must say it. */
@@ -139,7 +142,8 @@ static int read_mode(struct wire_msg_parser *parser, const char *name,
     };
     struct wire_msg_stop *stop = target;
     struct mode_members members = {0};
-    int error = wire_msg_read_object(parser, name, token, "mode.", fields, COUNT(fields), &members);
+    int error =
+        wire_msg_read_object(parser, name, token, WIRE_MSG_TABLE(fields, "mode."), &members);
     if (error) {
         return error;
     }
@@ -160,7 +164,7 @@ int wire_msg_process_terminate_parse(struct wire_msg_parser *parser, struct wire
         WIRE_MSG_OPTIONAL(struct wire_msg_process_terminate, stop, "mode", read_mode),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, fields, COUNT(fields), out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
 }
 
 void wire_msg_process_start_reply(struct wire_json_writer *writer, struct wire_span id,

@@ -12,7 +12,7 @@
 #include "wire/msg_env_policy.h"
 #include "wire/msg_parser.h"
 
-/* process/start. Raw members are JSON as it stood, data NULL where absent or null. */
+/* The params of process/start. Raw members are JSON as it stood, data NULL where absent or null. */
 struct wire_msg_process_start {
     struct wire_span process_id;  /* chosen by the client */
     struct wire_msg_strings argv; /* at least one */
@@ -27,33 +27,40 @@ struct wire_msg_process_start {
     struct wire_span managed_network;
     struct wire_span metadata;
 };
+
+/* Parses process/start. An empty argv has the text that clients know. */
 WIRE_MUST_CHECK int wire_msg_process_start_parse(struct wire_msg_parser *parser,
                                                  struct wire_span params,
                                                  struct wire_msg_process_start *out);
 
-/* process/write */
+/* The params of process/write. */
 struct wire_msg_process_write {
     struct wire_span process_id;
     struct wire_msg_chunk chunk;
     struct wire_span write_id; /* data NULL: repeats are not known; never empty */
 };
+
+/* Parses process/write; the chunk is decoded later (msg_chunk.h). */
 WIRE_MUST_CHECK int wire_msg_process_write_parse(struct wire_msg_parser *parser,
                                                  struct wire_span params,
                                                  struct wire_msg_process_write *out);
 
-/* process/signal */
 enum wire_msg_signal {
     WIRE_MSG_SIGNAL_INTERRUPT = 1,
 };
+
+/* The params of process/signal. */
 struct wire_msg_process_signal {
     struct wire_span process_id;
     enum wire_msg_signal signal;
 };
+
+/* Parses process/signal; a signal that is not served is refused. */
 WIRE_MUST_CHECK int wire_msg_process_signal_parse(struct wire_msg_parser *parser,
                                                   struct wire_span params,
                                                   struct wire_msg_process_signal *out);
 
-/* process/terminate */
+/* How process/terminate ends the tree. */
 enum wire_msg_stop_mode {
     WIRE_MSG_STOP_FORCE = 0, /* also when the request names no mode */
     WIRE_MSG_STOP_GRACEFUL = 1,
@@ -62,10 +69,14 @@ struct wire_msg_stop {
     enum wire_msg_stop_mode mode;
     uint32_t timeout_ms; /* GRACEFUL: then force */
 };
+
+/* The params of process/terminate. */
 struct wire_msg_process_terminate {
     struct wire_span process_id;
     struct wire_msg_stop stop;
 };
+
+/* Parses process/terminate. A graceful stop must say how long it may take. */
 WIRE_MUST_CHECK int wire_msg_process_terminate_parse(struct wire_msg_parser *parser,
                                                      struct wire_span params,
                                                      struct wire_msg_process_terminate *out);
@@ -83,14 +94,14 @@ enum wire_msg_write_status {
     WIRE_MSG_WRITE_STARTING,
 };
 
-/* {status} */
+/* Writes the reply {status}. */
 void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_span id,
                                   enum wire_msg_write_status status);
 
-/* {} */
+/* Writes the reply {}. */
 void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id);
 
-/* {running} */
+/* Writes the reply {running}. */
 void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
                                       bool is_running);
 

@@ -1,4 +1,7 @@
-/* The table of error texts, and the error messages made from it. */
+/*
+ * The table of error texts, and the error messages made from it. A text is put together in memory
+ * of a fixed size, so that no id or reason from outside can make it long.
+ */
 #include "wire/rpc_errors.h"
 
 #include "wire/rpc_writer.h"

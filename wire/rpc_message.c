@@ -162,9 +162,8 @@ int wire_rpc_parse(struct wire_span document, struct wire_json_scratch *scratch,
                    struct wire_rpc_message *out_message, struct wire_rpc_problem *out_problem)
 {
     struct envelope envelope = {.message = out_message, .problem = out_problem};
-    struct wire_json_limits limits = {.total_bytes = document.size,
-                                      .string_bytes = document.size,
-                                      .members = scratch->capacity};
+    struct wire_json_limits limits = {
+        .total_bytes = document.size, .string_bytes = document.size, .members = scratch->capacity};
     struct wire_json_token token;
     memset(out_message, 0, offsetof(struct wire_rpc_message, method_buffer));
     if (document.size > UINT32_MAX) {

@@ -1,4 +1,7 @@
-/* Envelopes and frames; each of a few fixed members. */
+/*
+ * Envelopes and frames. An envelope is a few fixed members around a value of the caller's; a frame
+ * is written around the text where it lies.
+ */
 #include "wire/rpc_writer.h"
 
 #include "wire/ws_frame.h"

@@ -172,7 +172,6 @@ static void begin_payload(struct wire_ws_decoder *decoder)
     uint8_t opcode = opcode_of(decoder);
     if (opcode == WIRE_WS_TEXT || opcode == WIRE_WS_BINARY) {
         decoder->message_opcode = opcode;
-        wire_utf8_reset(&decoder->text);
     }
     decoder->state = STATE_PAYLOAD;
 }

@@ -9,9 +9,8 @@
  * A message in one frame that lies whole in one piece of input is unmasked in place and given as a
  * span of the piece. Every other message is put together in a buffer that grows with what came
  * (never with what a header promises), is given back behind a big message, and never exceeds the
- * limit. Control frames between fragments are given when they come. The same events come out, and
- * the same error, however the input is split; text that cannot become UTF-8 is refused as soon as
- * its bad byte is here, whole frames or not.
+ * limit. Control frames between fragments are given when they come. The same events and the same
+ * error come out however the input is split; text is refused as soon as its bad byte is here.
  * One decoder belongs to one thread at a time.
  */
 #ifndef WIRE_WS_DECODER_H
@@ -58,7 +57,7 @@ struct wire_ws_decoder {
     uint8_t *buffer;       /* a message whose end has not come */
     size_t size;
     size_t capacity;
-    struct wire_utf8 text; /* of a text message so far */
+    struct wire_utf8 text; /* of a text message so far; at its start between messages */
     uint8_t header[WIRE_WS_MASKED_HEADER_MAX];
     uint8_t header_size;    /* of the header so far */
     uint8_t message_opcode; /* TEXT or BINARY inside a message, else 0 */

@@ -1,4 +1,7 @@
-/* The table of close codes and phrases, in the order of enum wire_ws_error. */
+/*
+ * The table of close codes and phrases, in the order of enum wire_ws_error. A test checks that each
+ * code may be sent and that each phrase fits a close frame.
+ */
 #include "wire/ws_error.h"
 
 #include "wire/ws_frame.h"

@@ -10,9 +10,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHECK(condition)                                                                           \
-    if (!(condition)) {                                                                            \
-        abort();                                                                                   \
-    }
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 static uint8_t *allocate(size_t size)
 {

@@ -12,9 +12,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHECK(condition)                                                                           \
-    if (!(condition)) {                                                                            \
-        abort();                                                                                   \
-    }
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 struct input {
     struct wire_json_reader reader;

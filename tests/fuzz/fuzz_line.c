@@ -10,9 +10,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHECK(condition)                                                                           \
-    if (!(condition)) {                                                                            \
-        abort();                                                                                   \
-    }
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* The lines that a framer gave, one after the other, a newline behind each; and its last result. */
 struct lines {

@@ -15,9 +15,11 @@ struct keeper {
     struct iocp_slice kept[PARTS];
     unsigned kept_count;
     uint64_t got_bytes;
-    bool reading, stopping;
+    bool reading, stopping, dropping; /* dropping: keeps no slice any more */
     int result;
     struct sup_tally ended, closed;
+    struct sup_thread *sender;
+    uint64_t to_send_bytes;
 };
 
 static void keeper_read(struct keeper *keeper)
@@ -39,6 +41,8 @@ static void on_keeper_read(struct iocp_op *op)
         SUP_CHECK(sup_matches(slice->data, slice->size_bytes, keeper->got_bytes, 21));
         keeper->got_bytes += slice->size_bytes;
         keeper->kept[keeper->kept_count++] = *slice;
+        if (keeper->dropping)
+            iocp_slice_unref(&keeper->kept[--keeper->kept_count]);
         if (!keeper->stopping) {
             keeper_read(keeper);
             return;
@@ -65,7 +69,22 @@ static void keeper_open(void *argument)
     keeper_read(keeper);
 }
 
-static struct keeper *keeper_new(struct sup_world *world)
+/* The other side: sends, waits for room where it must, closes. */
+static void send_pattern(void *argument)
+{
+    struct keeper *keeper = argument;
+    uint8_t *data = sup_new(IOCP_READ_MAX);
+    for (uint64_t done = 0; done < keeper->to_send_bytes; done += IOCP_READ_MAX) {
+        sup_fill(data, IOCP_READ_MAX, done, 21);
+        if (sup_end_write(&keeper->theirs, data, IOCP_READ_MAX) < IOCP_READ_MAX)
+            break;
+    }
+    free(data);
+    sup_end_close(&keeper->theirs);
+}
+
+/* A stream to which bytes are sent: a multiple of IOCP_READ_MAX. */
+static struct keeper *keeper_new(struct sup_world *world, uint64_t to_send_bytes, bool dropping)
 {
     struct keeper *keeper = sup_new(sizeof *keeper);
     struct sup_pair pair;
@@ -73,13 +92,18 @@ static struct keeper *keeper_new(struct sup_world *world)
     keeper->box = sup_box_new(world);
     keeper->handle = pair.ours;
     keeper->theirs = pair.theirs;
+    keeper->to_send_bytes = to_send_bytes;
+    keeper->dropping = dropping;
+    keeper->sender = sup_thread_start(send_pattern, keeper);
     sup_box_call(keeper->box, keeper_open, keeper);
     return keeper;
 }
 
 static void keeper_close_now(void *argument)
 {
-    iocp_close_start(&((struct keeper *)argument)->stream);
+    struct keeper *keeper = argument;
+    keeper->stopping = true; /* the last read may bring data still */
+    iocp_close_start(&keeper->stream);
 }
 
 static void keeper_free(struct keeper *keeper)
@@ -89,8 +113,7 @@ static void keeper_free(struct keeper *keeper)
     sup_box_end(keeper->box);
     for (unsigned i = 0; i < keeper->kept_count; i++)
         iocp_slice_unref(&keeper->kept[i]);
-    if (keeper->theirs.handle != IOCP_NO_HANDLE)
-        sup_end_close(&keeper->theirs);
+    sup_thread_join(keeper->sender); /* at the latest when our end is closed */
     free(keeper);
 }
 
@@ -140,26 +163,6 @@ static struct sup_world *limited_world(unsigned workers)
     return sup_world_open(&options);
 }
 
-struct sender {
-    struct keeper *keeper;
-    uint64_t total_bytes;
-    struct sup_tally sent;
-};
-
-static void send_pattern(void *argument)
-{
-    struct sender *sender = argument;
-    uint8_t *data = sup_new(IOCP_READ_MAX);
-    for (uint64_t done = 0; done < sender->total_bytes; done += IOCP_READ_MAX) {
-        sup_fill(data, IOCP_READ_MAX, done, 21);
-        if (sup_end_write(&sender->keeper->theirs, data, IOCP_READ_MAX) < IOCP_READ_MAX)
-            break;
-    }
-    free(data);
-    sup_end_close(&sender->keeper->theirs);
-    sup_tally_add(&sender->sent, 1);
-}
-
 static void await_slab_waits(struct sup_world *world, uint64_t at_least)
 {
     struct iocp_stats stats;
@@ -183,9 +186,7 @@ static void test_reads_wait_at_the_limit_and_go_on(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(2);
-    struct keeper *keeper = keeper_new(world);
-    struct sender sender = {keeper, 8 * 1024 * 1024, {0}};
-    struct sup_thread *thread = sup_thread_start(send_pattern, &sender);
+    struct keeper *keeper = keeper_new(world, 8 * 1024 * 1024, false);
     struct iocp_stats stats;
     for (unsigned i = 0; sup_tally_count(&keeper->ended) == 0; i++) {
         if (i == 0) {
@@ -200,28 +201,17 @@ static void test_reads_wait_at_the_limit_and_go_on(void **state)
             give_back_here(keeper);
         assert_true(i < 1000000);
     }
-    sup_thread_join(thread);
     assert_int_equal(keeper->result, IOCP_E_END);
-    assert_int_equal(keeper->got_bytes, sender.total_bytes);
+    assert_int_equal(keeper->got_bytes, keeper->to_send_bytes);
     keeper_free(keeper);
     sup_world_close(world);
 }
 
 /* Fills up to the limit with the slices of one keeper, and has a read wait. */
-static struct keeper *starve(struct sup_world *world, uint64_t waits)
+static struct keeper *starve(struct sup_world *world)
 {
-    static const size_t more_than_fits = (size_t)(LIMIT_SLABS + 1) * IOCP_SLAB_BYTES;
-    struct keeper *keeper = keeper_new(world);
-    uint8_t data[4096];
-    struct iocp_stats stats;
-    for (uint64_t offset = 0; offset < more_than_fits; offset += sizeof data) {
-        sup_stats(world, &stats);
-        if (stats.slab_waits >= waits)
-            break;
-        sup_fill(data, sizeof data, offset, 21);
-        assert_int_equal(sup_end_write(&keeper->theirs, data, sizeof data), sizeof data);
-    }
-    await_slab_waits(world, waits);
+    struct keeper *keeper = keeper_new(world, 2 * LIMIT_SLABS * IOCP_SLAB_BYTES, false);
+    await_slab_waits(world, 1);
     return keeper;
 }
 
@@ -229,7 +219,7 @@ static void test_wait_for_a_slab_is_silent(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(1);
-    struct keeper *keeper = starve(world, 1);
+    struct keeper *keeper = starve(world);
     struct iocp_stats before, after;
     sup_stats(world, &before);
     sup_observe_ms(300);
@@ -254,6 +244,7 @@ static void go_on(void *argument)
     struct keeper *keeper = argument;
     keeper_give_back(keeper);
     keeper->stopping = false;
+    keeper->dropping = true;
     keeper_read(keeper);
 }
 
@@ -261,16 +252,14 @@ static void test_cancel_of_a_read_that_waits_for_a_slab(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(1);
-    struct keeper *keeper = starve(world, 1);
+    struct keeper *keeper = starve(world);
     sup_box_call(keeper->box, stop_and_cancel, keeper);
     sup_tally_await(&keeper->ended, 1);
     assert_true(keeper->result == IOCP_E_CANCELLED || keeper->result == IOCP_OK);
-    uint64_t before = keeper->got_bytes;
-    sup_end_close(&keeper->theirs);
     sup_box_call(keeper->box, go_on, keeper); /* what could not be read is there still */
     sup_tally_await(&keeper->ended, 2);
     assert_int_equal(keeper->result, IOCP_E_END);
-    assert_true(keeper->got_bytes > before);
+    assert_int_equal(keeper->got_bytes, keeper->to_send_bytes);
     keeper_free(keeper);
     sup_world_close(world);
 }
@@ -279,7 +268,7 @@ static void test_close_of_a_stream_that_waits_for_a_slab(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(1);
-    struct keeper *keeper = starve(world, 1);
+    struct keeper *keeper = starve(world);
     keeper_free(keeper); /* closes first; asserts that the read completed before that */
     sup_world_close(world);
 }
@@ -289,21 +278,16 @@ static void test_all_that_wait_for_slabs_go_on(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(2);
-    struct keeper *hog = starve(world, 1);
+    struct keeper *hog = starve(world);
     struct keeper *keepers[READERS];
-    uint8_t data[1000];
-    sup_fill(data, sizeof data, 0, 21);
-    for (unsigned i = 0; i < READERS; i++) {
-        keepers[i] = keeper_new(world);
-        assert_int_equal(sup_end_write(&keepers[i]->theirs, data, sizeof data), sizeof data);
-        sup_end_close(&keepers[i]->theirs);
-    }
+    for (unsigned i = 0; i < READERS; i++)
+        keepers[i] = keeper_new(world, IOCP_READ_MAX, true);
     sup_world_settle(world);
     keeper_free(hog);
     for (unsigned i = 0; i < READERS; i++) {
         sup_tally_await(&keepers[i]->ended, 1);
         assert_int_equal(keepers[i]->result, IOCP_E_END);
-        assert_int_equal(keepers[i]->got_bytes, sizeof data);
+        assert_int_equal(keepers[i]->got_bytes, IOCP_READ_MAX);
         keeper_free(keepers[i]);
     }
     sup_world_close(world);
@@ -314,7 +298,7 @@ static void test_leases_do_not_count_against_the_limit(void **state)
 {
     (void)state;
     struct sup_world *world = limited_world(1);
-    struct keeper *keeper = starve(world, 1);
+    struct keeper *keeper = starve(world);
     struct iocp_slice slices[3 * LIMIT_SLABS];
     for (unsigned i = 0; i < 3 * LIMIT_SLABS; i++)
         assert_int_equal(iocp_lease(world->port, IOCP_SLAB_BYTES, &slices[i]), IOCP_OK);

@@ -61,14 +61,19 @@ bool support_wait_end(int fd)
     return false;
 }
 
-bool support_wait_child(pid_t pid, int *out_status)
+bool support_wait_dead(pid_t pid)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
-        return false;
+        return errno == ESRCH;
     bool ended = wait_readable(pidfd, support_now_ms() + DEADLINE_MS);
     (void)close(pidfd);
-    return ended && waitpid(pid, out_status, 0) == pid;
+    return ended;
+}
+
+bool support_wait_child(pid_t pid, int *out_status)
+{
+    return support_wait_dead(pid) && waitpid(pid, out_status, 0) == pid;
 }
 
 bool support_wait_reaped(pid_t pid)

@@ -21,6 +21,9 @@ bool support_wait_end(int fd);
 /* Waits for the end of the child PID and reaps it. */
 bool support_wait_child(pid_t pid, int *out_status);
 
+/* Waits until PID, of whatever parent, is dead; its parent may still have to reap it. */
+bool support_wait_dead(pid_t pid);
+
 /* True once no process has the number PID any more, not even a dead one. */
 bool support_wait_reaped(pid_t pid);
 

@@ -41,6 +41,9 @@
 
 #define CHAINS 8
 
+/* Should a keeper fail, what it left ends by itself after this time. */
+#define LEFT_OVER_S (2 * DEADLINE_MS / 1000)
+
 enum server_act {
     ACT_WAIT,        /* until a signal ends it */
     ACT_EXIT_7,      /* as soon as told */
@@ -85,6 +88,7 @@ static void announce(int ready)
 
 static _Noreturn void live(int ready)
 {
+    (void)alarm(LEFT_OVER_S);
     announce(ready);
     for (;;)
         (void)pause();
@@ -148,12 +152,14 @@ static void make_chain(int ready)
     if (fork() != 0)
         return;
     announce(ready);
-    for (;;) {
+    long long end_ms = support_now_ms() + LEFT_OVER_S * 1000;
+    while (support_now_ms() < end_ms) {
         (void)setsid();
         pid_t next = fork();
         if (next > 0)
             _exit(0);
     }
+    _exit(0);
 }
 
 static void make_descendants(const struct plan *plan)
@@ -195,6 +201,7 @@ static pid_t make_orphan(void)
             _exit(0);
         (void)setsid();
         pid = getpid();
+        (void)alarm(LEFT_OVER_S);
         if (write(number[1], &pid, sizeof pid) != (ssize_t)sizeof pid)
             _exit(94);
         for (;;)
@@ -220,12 +227,11 @@ static int wait_signal(const sigset_t *set, siginfo_t *info)
 static void act(const struct plan *plan, const struct run_keeper *keeper, const sigset_t *set)
 {
     siginfo_t info;
-    const struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
     switch (plan->act) {
     case ACT_EXIT_7:
         _exit(7);
     case ACT_ABORT:
-        (void)setrlimit(RLIMIT_CORE, &core);
+        (void)prctl(PR_SET_DUMPABLE, 0); /* the keepers' core files are what the test is about */
         (void)signal(SIGABRT, SIG_DFL);
         abort();
     case ACT_ON_TERM:
@@ -250,6 +256,7 @@ static _Noreturn void serve(const struct plan *plan, const struct run_keeper *ke
 {
     sigset_t set;
     char byte;
+    (void)alarm(LEFT_OVER_S);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGUSR1);
@@ -262,8 +269,9 @@ static _Noreturn void serve(const struct plan *plan, const struct run_keeper *ke
     if (write(report_fd, &report, sizeof report) != (ssize_t)sizeof report)
         _exit(96);
     (void)close(report_fd);
-    if (plan->act != ACT_ON_TERM && plan->act != ACT_ON_USR1 && plan->act != ACT_HANGUP_TEST &&
-        !support_read(told, &byte, 1))
+    bool is_told =
+        plan->act == ACT_EXIT_7 || plan->act == ACT_ABORT || plan->act == ACT_CLOSE_STDOUT;
+    if (is_told && !support_read(told, &byte, 1))
         _exit(97);
     act(plan, keeper, &set);
     _exit(98);
@@ -291,6 +299,11 @@ static struct program start_program(const struct plan *plan)
     if (outer == 0) {
         struct run_keeper keeper;
         struct run_why why;
+        struct rlimit core;
+        if (getrlimit(RLIMIT_CORE, &core) == 0) {
+            core.rlim_cur = core.rlim_max;
+            (void)setrlimit(RLIMIT_CORE, &core);
+        }
         (void)dup2(output[1], STDOUT_FILENO);
         (void)close(output[1]);
         (void)close(output[0]);
@@ -379,6 +392,19 @@ static void test_keeper_ends_all_when_inner_and_server_are_killed(void **state)
     struct program program = start_program(&family_that_waits);
     assert_int_equal(kill(program.report.inner, SIGKILL), 0);
     (void)kill(program.report.server, SIGKILL);
+    assert_killed_by(finish(&program), SIGKILL);
+}
+
+/* With the outer keeper unable to act, as if both were killed at the same instant. */
+static void test_keeper_server_dies_with_the_inner_keeper_by_itself(void **state)
+{
+    (void)state;
+    const struct plan plan = {.act = ACT_WAIT};
+    struct program program = start_program(&plan);
+    assert_int_equal(kill(program.outer, SIGSTOP), 0);
+    assert_int_equal(kill(program.report.inner, SIGKILL), 0);
+    assert_true(support_wait_dead(program.report.server));
+    assert_int_equal(kill(program.outer, SIGCONT), 0);
     assert_killed_by(finish(&program), SIGKILL);
 }
 
@@ -550,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_keeper_ends_all_when_the_inner_keeper_is_killed),
         cmocka_unit_test(test_keeper_ends_all_when_outer_and_server_are_killed),
         cmocka_unit_test(test_keeper_ends_all_when_inner_and_server_are_killed),
+        cmocka_unit_test(test_keeper_server_dies_with_the_inner_keeper_by_itself),
         cmocka_unit_test(test_keeper_passes_the_exit_code_on_and_ends_all),
         cmocka_unit_test(test_keeper_passes_the_fatal_signal_on_without_a_core),
         cmocka_unit_test(test_keeper_passes_sigterm_on_and_is_its_sender),

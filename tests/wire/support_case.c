@@ -1,4 +1,7 @@
-/* Case files, growing bytes and a failing heap; on the test's own thread. */
+/*
+ * Case files, growing bytes and a heap that fails when told to. Everything runs on the test's own
+ * thread and fails the test where it cannot go on.
+ */
 #include "tests/wire/support_case.h"
 
 #include <setjmp.h>

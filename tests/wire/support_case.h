@@ -21,6 +21,8 @@ struct support_case {
 
 /* Reads a case file; fails the test if it is none. */
 struct support_case support_case_read(const char *path);
+
+/* Frees both texts. */
 void support_case_free(struct support_case *one);
 
 /* Bytes that grow; zeroed is empty. */
@@ -30,9 +32,12 @@ struct support_bytes {
     size_t capacity;
 };
 
+/* Adds bytes, or what a printf format gives (up to 511 characters). */
 void support_bytes_add(struct support_bytes *bytes, const void *data, size_t size);
 void support_bytes_format(struct support_bytes *bytes, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Frees the bytes and makes them empty. */
 void support_bytes_free(struct support_bytes *bytes);
 
 /* Adds text of size characters with \r, \n, \t, \\ and \xNN turned into the bytes meant. */
@@ -54,6 +59,8 @@ struct support_heap {
     size_t live;      /* blocks not freed */
     size_t max_bytes; /* the largest block asked for */
 };
+
+/* The function for struct wire_alloc. */
 void *support_heap_resize(void *context, void *memory, size_t size_bytes);
 
 #endif

@@ -1,4 +1,7 @@
-/* Reads case folders; on the test's thread, failing the test where a file cannot be read. */
+/*
+ * Reads case folders with the C library and dirent, which mingw has too. Runs on the test's thread
+ * and fails the test where a file cannot be read: a missing folder must never look like success.
+ */
 #include "tests/wire/support_file.h"
 
 #include <dirent.h>

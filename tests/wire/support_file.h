@@ -1,4 +1,7 @@
-/* Files of the case folders: a file whole, and each file of a folder with a given ending. */
+/*
+ * Files of the case folders: a file whole, and each file of a folder with a given ending. To be
+ * called on the test's own thread only.
+ */
 #ifndef SUPPORT_FILE_H
 #define SUPPORT_FILE_H
 

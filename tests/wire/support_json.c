@@ -1,4 +1,7 @@
-/* Dumps documents as events, in the form of the case folders' expected files. */
+/*
+ * Reads documents for the JSON tests, and dumps them as events in the form of the case folders'
+ * expected files. Runs on the test's thread and fails the test itself.
+ */
 #include "tests/wire/support_json.h"
 
 #include <setjmp.h>

@@ -1,4 +1,7 @@
-/* A reader with its scratch, and a document as text: what the JSON tests share. */
+/*
+ * A reader with its scratch, and a document as text: what the JSON tests share. To be called on the
+ * test's own thread only.
+ */
 #ifndef SUPPORT_JSON_H
 #define SUPPORT_JSON_H
 

@@ -1,4 +1,7 @@
-/* Parsers and writers for the tests of messages; memory ends where its promise ends. */
+/*
+ * Parsers and writers for the tests of messages. The memory of a parser ends where its promise
+ * ends, so that a sanitizer sees a promise that is too small.
+ */
 #include "tests/wire/support_msg.h"
 
 #include <setjmp.h>

@@ -1,4 +1,6 @@
-/* A message parser with its memory, and JSON that a writer made: what the message tests share. */
+/*
+ * A message parser with its memory, and JSON that a writer made: what the message tests share.
+ */
 #ifndef SUPPORT_MSG_H
 #define SUPPORT_MSG_H
 
@@ -18,9 +20,11 @@ struct support_msg {
 
 /* Begins with params, a JSON text, or NULL for none. */
 void support_msg_start(struct support_msg *msg, const char *params, size_t size);
+
+/* Frees all of it. */
 void support_msg_stop(struct support_msg *msg);
 
-/* A scratch in memory of its own, which support_msg_scratch_free frees. */
+/* Gives msg a scratch in memory of its own; support_msg_start has done that already. */
 void support_msg_scratch_make(struct support_msg *msg);
 
 /* A writer with room for every message of the tests. */
@@ -28,6 +32,8 @@ struct support_writer {
     struct wire_json_writer writer;
     uint8_t buffer[65536];
 };
+
+/* Begins a text; what was written before is gone. Returns the writer. */
 struct wire_json_writer *support_writer_start(struct support_writer *out);
 
 /* The text that was written, with a NUL behind it. */

@@ -1,4 +1,7 @@
-/* SplitMix64: one word of state, every seed is good, and it is fast enough to fill big buffers. */
+/*
+ * SplitMix64: one word of state, every seed is good, and it is fast enough to fill big buffers. No
+ * state is shared: each test has its own.
+ */
 #include "tests/wire/support_random.h"
 
 #include <inttypes.h>

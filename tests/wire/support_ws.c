@@ -1,4 +1,7 @@
-/* Frames as clients send them, and the dump of events. */
+/*
+ * Frames as clients send them, and the dump of the events that come out. Every piece that is pushed
+ * is a copy whose memory ends where it ends.
+ */
 #include "tests/wire/support_ws.h"
 
 #include <inttypes.h>

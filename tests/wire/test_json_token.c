@@ -1,4 +1,6 @@
-/* Tokens into values: strings decoded, compared and in place; integers at every border; booleans.
+/*
+ * Tokens into values: strings decoded, compared and in place, into buffers of every size; integers
+ * at every border; booleans; the words for errors.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -189,8 +189,8 @@ static const struct refusal_row refusal_rows[] = {
      "{" GOOD ",\"envPolicy\":{\"inherit\":\"all\",\"ignoreDefaultExcludes\":false,\"exclude\":[],"
      "\"set\":{}}}",
      "missing field `envPolicy.includeOnly`"},
-    {parse_start, "{" GOOD, "malformed params: the document is cut off"},
-    {parse_start, "{" GOOD "} x", "malformed params: something behind the document"},
+    {parse_start, "{" GOOD, "malformed params: "},
+    {parse_start, "{" GOOD "} x", "malformed params: "},
     {parse_write, "{\"processId\":\"p\"}", "missing field `chunk`"},
     {parse_write, "{\"chunk\":\"\"}", "missing field `processId`"},
     {parse_write, "{\"processId\":\"p\",\"chunk\":[]}",
@@ -218,6 +218,14 @@ static const struct refusal_row refusal_rows[] = {
      "invalid type for `mode.timeoutMs`: expected an integer from 0 to 4294967295"},
 };
 
+/* Whether a problem's text is the one expected; one that ends with a space is its beginning. */
+static bool text_is(const char *text, const char *expected)
+{
+    size_t size = strlen(expected);
+    return expected[size - 1] == ' ' ? strncmp(text, expected, size) == 0
+                                     : strcmp(text, expected) == 0;
+}
+
 static void test_msg_process_refusals(void **state)
 {
     (void)state;
@@ -227,7 +235,7 @@ static void test_msg_process_refusals(void **state)
         support_msg_start(&msg, row->params, row->params ? strlen(row->params) : 0);
         int error = row->parse(&msg.parser, msg.span);
         if (error != WIRE_MSG_ERR_PARAMS || msg.parser.problem.code != -32602 ||
-            strncmp(msg.parser.problem.text, row->text, strlen(row->text)) != 0) {
+            !text_is(msg.parser.problem.text, row->text)) {
             fail_msg("%s: %d %d %s, not %s", row->params ? row->params : "none", error,
                      msg.parser.problem.code, msg.parser.problem.text, row->text);
         }
@@ -240,11 +248,11 @@ static void test_msg_process_refusal_cuts_names(void **state)
 {
     char params[1024];
     char expected[256];
-    char name[400];
+    char name[80];
     struct support_msg msg;
     (void)state;
-    memset(name, 'n', 79);
-    name[79] = 0;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
     int size = snprintf(params, sizeof params, "{" P A C T ",\"env\":{\"%s\xe2\x82\xac%s\":1}}",
                         name, name);
     support_msg_start(&msg, params, (size_t)size);

@@ -59,7 +59,8 @@ static int reply_text(const struct bare_request *request, char *text)
         return snprintf(text, SMALL_BYTES, "{\"id\":%" PRId64 ",\"result\":{%s}}", id,
                         request->is_v0 ? "\"accepted\":true" : "\"status\":\"accepted\"");
     default:
-        return snprintf(text, SMALL_BYTES, "{\"id\":%" PRId64 ",\"result\":{\"running\":true}}", id);
+        return snprintf(text, SMALL_BYTES, "{\"id\":%" PRId64 ",\"result\":{\"running\":true}}",
+                        id);
     }
 }
 
@@ -96,14 +97,14 @@ static int output_start(struct bare_session *session, bool is_stderr, char *text
                         "{\"method\":\"command/exec/outputDelta\",\"params\":{\"sessionId\":\"%s\","
                         "\"stream\":\"%s\",\"chunk\":\"",
                         session->id, stream);
-    return snprintf(text, SMALL_BYTES,
-                    "{\"method\":\"process/output\",\"params\":{\"processId\":\"%s\",\"seq\":%" PRIu64
-                    ",\"stream\":\"%s\",\"chunk\":\"",
-                    session->id, ++session->seq, session->on_tty ? "pty" : stream);
+    return snprintf(
+        text, SMALL_BYTES,
+        "{\"method\":\"process/output\",\"params\":{\"processId\":\"%s\",\"seq\":%" PRIu64
+        ",\"stream\":\"%s\",\"chunk\":\"",
+        session->id, ++session->seq, session->on_tty ? "pty" : stream);
 }
 
-static void put_json_output(struct bare_session *session, bool is_stderr,
-                            struct wire_span bytes)
+static void put_json_output(struct bare_session *session, bool is_stderr, struct wire_span bytes)
 {
     struct load_buffer *out = &session->conn->out;
     char start[SMALL_BYTES];

@@ -88,8 +88,7 @@ static int read_chunk(struct bare_conn *conn, const struct wire_json_token *toke
 {
     size_t room_bytes = wire_base64_decoded_size(token->text) + 4;
     uint8_t *room = load_buffer_reserve(&conn->texts, room_bytes);
-    ptrdiff_t size =
-        wire_base64_decode(wire_base64_best(), token->text, room, room_bytes, NULL);
+    ptrdiff_t size = wire_base64_decode(wire_base64_best(), token->text, room, room_bytes, NULL);
 
     if (token->event != WIRE_JSON_STRING || size < 0)
         return LOAD_PROTOCOL;
@@ -117,7 +116,8 @@ static int read_param(struct bare_conn *conn, struct wire_json_reader *json,
         return wire_json_token_bool(&token, &request->on_tty);
     if (wire_json_token_is(key, "chunk"))
         return read_chunk(conn, &token, request);
-    if (wire_json_token_string(&token, (uint8_t *)request->session_id, BARE_ID_SIZE - 1, &id) != 0 ||
+    if (wire_json_token_string(&token, (uint8_t *)request->session_id, BARE_ID_SIZE - 1, &id) !=
+            0 ||
         id.size >= BARE_ID_SIZE)
         return LOAD_PROTOCOL;
     memmove(request->session_id, id.data, id.size);

@@ -80,7 +80,10 @@ static ptrdiff_t take_frame(struct bare_conn *conn)
 {
     unsigned char *bytes = load_buffer_bytes(&conn->in);
     size_t size_bytes = load_buffer_size(&conn->in);
-    size_t extra = size_bytes < 2 ? 0 : (bytes[1] & 0x7f) == 127 ? 8 : (bytes[1] & 0x7f) == 126 ? 2 : 0;
+    size_t extra = size_bytes < 2             ? 0
+                   : (bytes[1] & 0x7f) == 127 ? 8
+                   : (bytes[1] & 0x7f) == 126 ? 2
+                                              : 0;
     uint64_t length = size_bytes < 2 ? 0 : bytes[1] & 0x7f;
 
     if (size_bytes < 6 + extra)
@@ -181,8 +184,7 @@ static int open_listener(struct bare_server *server)
         return load_say("cannot listen on loopback: %s", strerror(errno));
     printf("%s://127.0.0.1:%u\n", server->speaks_packets ? "tcp" : "ws", ntohs(address.sin_port));
     fflush(stdout);
-    server->listener =
-        (struct load_source){.fd = fd, .on_ready = on_connection, .context = server};
+    server->listener = (struct load_source){.fd = fd, .on_ready = on_connection, .context = server};
     return load_loop_add(&server->loop, &server->listener, LOAD_READABLE);
 }
 

@@ -89,13 +89,13 @@ static int spawn(struct bare_session *session, const struct streams *streams,
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &none);
     add_actions(&actions, streams);
-    error = posix_spawnp(&session->pid, request->argv[0], &actions, &attributes,
-                         request->argv, request->env);
+    error = posix_spawnp(&session->pid, request->argv[0], &actions, &attributes, request->argv,
+                         request->env);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     errno = error;

@@ -9,14 +9,14 @@
 #include <stdint.h>
 
 enum load_packet_type {
-    LOAD_PACKET_START = 1,  /* to the server: argv, each with its NUL; flag 1: on a terminal */
-    LOAD_PACKET_WRITE,      /* to the server: bytes for stdin */
-    LOAD_PACKET_TERMINATE,  /* to the server */
-    LOAD_PACKET_STARTED,    /* to the client */
-    LOAD_PACKET_REFUSED,    /* to the client: the start failed */
-    LOAD_PACKET_OUTPUT,     /* to the client: bytes; flag 1: of stderr */
-    LOAD_PACKET_EXITED,     /* to the client: int32 exit code */
-    LOAD_PACKET_CLOSED,     /* to the client */
+    LOAD_PACKET_START = 1, /* to the server: argv, each with its NUL; flag 1: on a terminal */
+    LOAD_PACKET_WRITE,     /* to the server: bytes for stdin */
+    LOAD_PACKET_TERMINATE, /* to the server */
+    LOAD_PACKET_STARTED,   /* to the client */
+    LOAD_PACKET_REFUSED,   /* to the client: the start failed */
+    LOAD_PACKET_OUTPUT,    /* to the client: bytes; flag 1: of stderr */
+    LOAD_PACKET_EXITED,    /* to the client: int32 exit code */
+    LOAD_PACKET_CLOSED,    /* to the client */
 };
 
 struct load_packet_head {

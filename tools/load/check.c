@@ -104,8 +104,15 @@ static void take_late(struct load_check *check, uint64_t from, uint64_t size_byt
                     size_bytes - filled, from);
 }
 
+static size_t match_at(const struct load_check *check, uint64_t offset, const unsigned char *bytes,
+                       size_t size_bytes)
+{
+    return load_pattern_match(check->pattern, check->start + offset, bytes, size_bytes);
+}
+
 /* The offset nearest to `next` at which the stream has the window; false if nowhere. */
-static bool locate(const struct load_check *check, const unsigned char *window, uint64_t *out_offset)
+static bool locate_nearest(const struct load_check *check, const unsigned char *window,
+                           uint64_t *out_offset)
 {
     const uint64_t period = LOAD_PATTERN_PERIOD;
     int place = load_pattern_find(check->pattern, window);
@@ -121,10 +128,19 @@ static bool locate(const struct load_check *check, const unsigned char *window, 
     return true;
 }
 
-static size_t match_at(const struct load_check *check, uint64_t offset, const unsigned char *bytes,
-                       size_t size_bytes)
+/* Where the window belongs: into a hole if it fits there, else to the nearest place. */
+static bool locate(const struct load_check *check, const unsigned char *window,
+                   uint64_t *out_offset)
 {
-    return load_pattern_match(check->pattern, check->start + offset, bytes, size_bytes);
+    for (uint32_t i = 0; i < check->hole_count; i++) {
+        uint64_t from = check->holes[i].from;
+
+        if (match_at(check, from, window, LOAD_PATTERN_WINDOW) == LOAD_PATTERN_WINDOW) {
+            *out_offset = from;
+            return true;
+        }
+    }
+    return locate_nearest(check, window, out_offset);
 }
 
 /* The bytes do not go on where the stream stands: finds out where they do. Returns those taken. */

@@ -34,9 +34,9 @@ struct load_check {
     uint64_t next;     /* offset of the stream that comes next */
     uint64_t expected; /* offset at which the stream must end */
     const struct load_pattern *pattern;
-    uint64_t start;           /* the stream's position in the pattern */
-    struct load_buffer text;  /* LOAD_CHECK_TEXT: what is announced and has not come */
-    uint32_t hole_count;      /* PATTERN: holes that may still be filled by late bytes */
+    uint64_t start;          /* the stream's position in the pattern */
+    struct load_buffer text; /* LOAD_CHECK_TEXT: what is announced and has not come */
+    uint32_t hole_count;     /* PATTERN: holes that may still be filled by late bytes */
     struct load_hole holes[LOAD_CHECK_HOLES];
 };
 

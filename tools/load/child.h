@@ -4,8 +4,8 @@
  *
  *     child flood BYTES SEED [gate]   writes BYTES of the pattern of SEED as fast as it can; with
  *                                     gate: the first byte, then waits for one byte of stdin
- *     child idle                      writes 180 bytes, reads 20, writes 20, sleeps while anybody listens
- *     child echo                      gives back each line, ends behind the line "end"
+ *     child idle                      writes 180 bytes, reads 20, writes 20, sleeps while anybody
+ * listens child echo                      gives back each line, ends behind the line "end"
  *
  * flood and idle put a terminal into raw mode, so that every byte passes as it is.
  */

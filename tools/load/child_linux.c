@@ -44,7 +44,8 @@ static void read_all(size_t size_bytes)
     char bytes[64];
 
     while (size_bytes > 0) {
-        ssize_t got = read(STDIN_FILENO, bytes, size_bytes < sizeof bytes ? size_bytes : sizeof bytes);
+        ssize_t got =
+            read(STDIN_FILENO, bytes, size_bytes < sizeof bytes ? size_bytes : sizeof bytes);
 
         if (got <= 0)
             return;

@@ -25,8 +25,8 @@ static uint32_t free_slot(struct load_client *client)
             return slot;
     }
     client->pending_capacity = capacity == 0 ? FIRST_PENDING : capacity * 2;
-    client->pending = load_realloc(client->pending,
-                                   client->pending_capacity * sizeof *client->pending);
+    client->pending =
+        load_realloc(client->pending, client->pending_capacity * sizeof *client->pending);
     memset(client->pending + capacity, 0,
            (client->pending_capacity - capacity) * sizeof *client->pending);
     return capacity;
@@ -64,8 +64,7 @@ static void initialize(struct load_link *link)
 
     if (!dialect->has_handshake)
         return;
-    dialect->put_initialize(&client->request,
-                            begin_request(link, LOAD_PENDING_INITIALIZE, NULL));
+    dialect->put_initialize(&client->request, begin_request(link, LOAD_PENDING_INITIALIZE, NULL));
     send_request(link);
 }
 
@@ -78,7 +77,8 @@ static int open_link(struct load_client *client, struct load_link *link)
 
     link->client = client;
     if (options->url != NULL)
-        result = load_conn_open_url(&link->conn, client->loop, options->url, options->token, &owner);
+        result =
+            load_conn_open_url(&link->conn, client->loop, options->url, options->token, &owner);
     else
         result = load_conn_open_pipes(&link->conn, client->loop, options->read_fd,
                                       options->write_fd, &owner);
@@ -151,8 +151,8 @@ static struct load_session *new_session(struct load_client *client)
     if (client->session_count == client->session_capacity) {
         client->session_capacity =
             client->session_capacity == 0 ? FIRST_SESSIONS : client->session_capacity * 2;
-        client->sessions = load_realloc(client->sessions,
-                                        client->session_capacity * sizeof *client->sessions);
+        client->sessions =
+            load_realloc(client->sessions, client->session_capacity * sizeof *client->sessions);
     }
     client->sessions[client->session_count++] = session;
     session->number = client->session_count;
@@ -220,7 +220,7 @@ uint32_t load_client_live(const struct load_client *client)
            client->live_counts[LOAD_SESSION_EXITED];
 }
 
-static void give_up(struct load_client *client)
+void load_client_give_up(struct load_client *client)
 {
     load_faults_add(&client->faults, LOAD_FAULT_EVENT, client->pending_count,
                     "%u requests are without a reply", client->pending_count);
@@ -259,12 +259,12 @@ int load_client_wait(struct load_client *client, load_done_fn *is_done, void *co
 
     while (!is_done(context)) {
         if (client->has_ended) {
-            give_up(client);
+            load_client_give_up(client);
             return LOAD_CLOSED;
         }
         if (load_now_ns() >= deadline_ns) {
             if (client->messages == messages) {
-                give_up(client);
+                load_client_give_up(client);
                 return LOAD_TIMEOUT;
             }
             messages = client->messages;
@@ -285,14 +285,17 @@ int load_client_run_for(struct load_client *client, uint64_t duration_ns)
     return client->has_ended ? LOAD_CLOSED : 0;
 }
 
-static bool all_is_over(void *context)
+bool load_client_is_over(const struct load_client *client)
 {
-    const struct load_client *client = context;
-
     return client->pending_count == 0 && load_client_live(client) == 0;
+}
+
+static bool is_over(void *context)
+{
+    return load_client_is_over(context);
 }
 
 int load_client_wait_for_all(struct load_client *client)
 {
-    return load_client_wait(client, all_is_over, client);
+    return load_client_wait(client, is_over, client);
 }

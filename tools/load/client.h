@@ -111,10 +111,16 @@ typedef bool load_done_fn(void *context);
 
 /*
  * Runs the loop until is_done says so. Returns 0; LOAD_CLOSED if a connection broke (a fault has
- * been counted); LOAD_TIMEOUT if the server said nothing for as long as the options allow: what is unfinished is
- * counted as a fault then.
+ * been counted); LOAD_TIMEOUT if the server said nothing for as long as the options allow: what is
+ * unfinished is counted as a fault then.
  */
 int load_client_wait(struct load_client *client, load_done_fn *is_done, void *context);
+
+/* Gives up what has not happened: counts it as faults, as after a timeout. */
+void load_client_give_up(struct load_client *client);
+
+/* Whether every session is over and every request answered. */
+bool load_client_is_over(const struct load_client *client);
 
 /* Runs the loop for this long, whatever comes. Returns 0 or LOAD_CLOSED. */
 int load_client_run_for(struct load_client *client, uint64_t duration_ns);

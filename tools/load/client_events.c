@@ -71,13 +71,14 @@ static void on_started(struct load_session *session, const struct load_event *ev
 
 static void on_written(struct load_session *session, const struct load_event *event)
 {
-    bool accepted = event->status.size == 0 ||
-                    wire_span_equal(event->status, wire_span_text("accepted"));
+    bool accepted =
+        event->status.size == 0 || wire_span_equal(event->status, wire_span_text("accepted"));
 
     if (!event->is_error && accepted)
         return;
-    load_faults_add(&session->client->faults, LOAD_FAULT_REFUSED, 1, "%s: a write was refused: %.*s",
-                    session->id, (int)(event->is_error ? event->error_text.size : event->status.size),
+    load_faults_add(&session->client->faults, LOAD_FAULT_REFUSED, 1,
+                    "%s: a write was refused: %.*s", session->id,
+                    (int)(event->is_error ? event->error_text.size : event->status.size),
                     (const char *)(event->is_error ? event->error_text.data : event->status.data));
 }
 

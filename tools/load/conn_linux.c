@@ -60,8 +60,8 @@ static void on_readable(void *context, unsigned ready)
 static void flush(struct load_conn *conn)
 {
     while (load_buffer_size(&conn->out) > 0) {
-        ssize_t sent = write(conn->writer.fd, load_buffer_bytes(&conn->out),
-                             load_buffer_size(&conn->out));
+        ssize_t sent =
+            write(conn->writer.fd, load_buffer_bytes(&conn->out), load_buffer_size(&conn->out));
 
         if (sent < 0 && errno == EINTR)
             continue;
@@ -106,10 +106,8 @@ void load_conn_pause(struct load_conn *conn, bool is_paused)
 int load_conn_enter(struct load_conn *conn, int read_fd, int write_fd)
 {
     conn->random = load_random_seed();
-    conn->reader = (struct load_source){
-        .fd = read_fd, .on_ready = on_readable, .context = conn};
-    conn->writer = (struct load_source){
-        .fd = write_fd, .on_ready = on_writable, .context = conn};
+    conn->reader = (struct load_source){.fd = read_fd, .on_ready = on_readable, .context = conn};
+    conn->writer = (struct load_source){.fd = write_fd, .on_ready = on_writable, .context = conn};
     fcntl(read_fd, F_SETFL, fcntl(read_fd, F_GETFL) | O_NONBLOCK);
     fcntl(write_fd, F_SETFL, fcntl(write_fd, F_GETFL) | O_NONBLOCK);
     if (load_loop_add(conn->loop, &conn->reader, LOAD_READABLE) != 0)

@@ -110,8 +110,7 @@ static int connect_to(const struct address *address)
 static int send_all(int fd, struct load_buffer *bytes)
 {
     while (load_buffer_size(bytes) > 0) {
-        ssize_t sent =
-            send(fd, load_buffer_bytes(bytes), load_buffer_size(bytes), MSG_NOSIGNAL);
+        ssize_t sent = send(fd, load_buffer_bytes(bytes), load_buffer_size(bytes), MSG_NOSIGNAL);
 
         if (sent <= 0)
             return load_say("sending the WebSocket upgrade: %s", strerror(errno));

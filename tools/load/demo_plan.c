@@ -56,8 +56,8 @@ static void plan_sha256(struct load_demo_plan *plan, unsigned number)
 static void plan_exit(struct load_demo_plan *plan, unsigned number)
 {
     plan->exit_code = (int32_t)(number % 100);
-    snprintf(plan->script, sizeof plan->script,
-             "echo to-stdout %u; echo to-stderr %u >&2; exit %d", number, number, plan->exit_code);
+    snprintf(plan->script, sizeof plan->script, "echo to-stdout %u; echo to-stderr %u >&2; exit %d",
+             number, number, plan->exit_code);
     load_buffer_format(&plan->out, "to-stdout %u\n", number);
     load_buffer_format(&plan->err, "to-stderr %u\n", number);
 }
@@ -134,11 +134,13 @@ void load_demo_plan_init(struct load_demo_plan *plan, unsigned number, bool has_
         void (*make)(struct load_demo_plan *plan, unsigned number);
         bool on_tty;
     } kinds[] = {
-        {plan_seq, false},    {plan_lines, true},  {plan_lines, false},   {plan_terminal, true},
-        {plan_sort, false},   {plan_seq, true},    {plan_sha256, false},  {plan_ticks, true},
-        {plan_exit, false},   {plan_sort, true},   {plan_zeros, false},   {plan_lines, true},
-        {plan_ticks, false},  {plan_sha256, true}, {plan_bytes, false},   {plan_environment, true},
-        {plan_lines, false},  {plan_seq, true},    {plan_environment, false}, {plan_ticks, true},
+        {plan_seq, false},         {plan_lines, true},  {plan_lines, false},
+        {plan_terminal, true},     {plan_sort, false},  {plan_seq, true},
+        {plan_sha256, false},      {plan_ticks, true},  {plan_exit, false},
+        {plan_sort, true},         {plan_zeros, false}, {plan_lines, true},
+        {plan_ticks, false},       {plan_sha256, true}, {plan_bytes, false},
+        {plan_environment, true},  {plan_lines, false}, {plan_seq, true},
+        {plan_environment, false}, {plan_ticks, true},
     };
     size_t kind = number % (sizeof kinds / sizeof *kinds);
 

@@ -38,10 +38,11 @@ struct load_dialect {
     const char *tty_stream; /* the stream of a terminal's output */
 
     void (*put_initialize)(struct load_buffer *out, int64_t id);
-    void (*put_start)(struct load_buffer *out, int64_t id, const struct load_target_session *session,
-                      const struct load_start *start);
-    void (*put_write)(struct load_buffer *out, int64_t id, const struct load_target_session *session,
-                      uint64_t write_number, struct wire_span bytes);
+    void (*put_start)(struct load_buffer *out, int64_t id,
+                      const struct load_target_session *session, const struct load_start *start);
+    void (*put_write)(struct load_buffer *out, int64_t id,
+                      const struct load_target_session *session, uint64_t write_number,
+                      struct wire_span bytes);
     void (*put_terminate)(struct load_buffer *out, int64_t id,
                           const struct load_target_session *session);
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    ENVELOPE_BYTES = 512,  /* id, method, brackets, a session's id, small members */
-    ESCAPED_BYTES = 6,     /* the longest a character of a string can become */
+    ENVELOPE_BYTES = 512, /* id, method, brackets, a session's id, small members */
+    ESCAPED_BYTES = 6,    /* the longest a character of a string can become */
     DEFAULT_ENV_BYTES = 96,
 };
 

@@ -86,8 +86,7 @@ void load_faults_say(const struct load_faults *faults, const char *title)
     load_say("%s: %s", title, load_faults_total(faults) > 0 ? "FAULTS" : "events out of turn");
     for (int kind = 0; kind < LOAD_FAULT_KINDS; kind++)
         if (faults->counts[kind] > 0)
-            load_say("  %s %" PRIu64, load_fault_name((enum load_fault)kind),
-                     faults->counts[kind]);
+            load_say("  %s %" PRIu64, load_fault_name((enum load_fault)kind), faults->counts[kind]);
     for (size_t i = 0; i < faults->case_count; i++)
         load_say("  %s", faults->cases[i]);
 }

@@ -10,21 +10,21 @@
 #include <stdint.h>
 
 enum load_fault {
-    LOAD_FAULT_LOST,       /* bytes that never came */
-    LOAD_FAULT_DUPLICATED, /* bytes that came again */
-    LOAD_FAULT_REORDERED,  /* bytes that came behind later ones */
-    LOAD_FAULT_CHANGED,    /* bytes with another value, or nobody's */
-    LOAD_FAULT_SURPLUS,    /* bytes behind the end of what was expected */
-    LOAD_FAULT_SEQ_HOLE,   /* sequence numbers left out */
-    LOAD_FAULT_SEQ_REPEAT, /* sequence numbers that came again */
+    LOAD_FAULT_LOST,        /* bytes that never came */
+    LOAD_FAULT_DUPLICATED,  /* bytes that came again */
+    LOAD_FAULT_REORDERED,   /* bytes that came behind later ones */
+    LOAD_FAULT_CHANGED,     /* bytes with another value, or nobody's */
+    LOAD_FAULT_SURPLUS,     /* bytes behind the end of what was expected */
+    LOAD_FAULT_SEQ_HOLE,    /* sequence numbers left out */
+    LOAD_FAULT_SEQ_REPEAT,  /* sequence numbers that came again */
     LOAD_FAULT_OUT_OF_TURN, /* events that overtook others: no loss, and counted apart */
-    LOAD_FAULT_STREAM,     /* chunks of a stream that the session does not have */
-    LOAD_FAULT_EVENT,      /* exits, closes or replies that are doubled, missing or nobody's */
-    LOAD_FAULT_EXIT_CODE,  /* a wrong exit code */
-    LOAD_FAULT_MESSAGE,    /* messages or frames that break the protocol */
-    LOAD_FAULT_REFUSED,    /* requests that the server refused */
-    LOAD_FAULT_STUCK,      /* sessions that were unfinished when the time was up */
-    LOAD_FAULT_SERVER,     /* descriptors or zombies left, the server gone, ... */
+    LOAD_FAULT_STREAM,      /* chunks of a stream that the session does not have */
+    LOAD_FAULT_EVENT,       /* exits, closes or replies that are doubled, missing or nobody's */
+    LOAD_FAULT_EXIT_CODE,   /* a wrong exit code */
+    LOAD_FAULT_MESSAGE,     /* messages or frames that break the protocol */
+    LOAD_FAULT_REFUSED,     /* requests that the server refused */
+    LOAD_FAULT_STUCK,       /* sessions that were unfinished when the time was up */
+    LOAD_FAULT_SERVER,      /* descriptors or zombies left, the server gone, ... */
     LOAD_FAULT_KINDS,
 };
 

@@ -41,11 +41,8 @@ struct load_session *load_start_flood(struct load_run *run, struct load_client *
     return session;
 }
 
-/* All sessions have written their first byte, or failed. */
-static bool all_are_at_gates(void *context)
+bool load_are_at_gates(const struct load_client *client)
 {
-    const struct load_client *client = context;
-
     for (uint32_t i = 0; i < client->session_count; i++) {
         const struct load_session *session = client->sessions[i];
 
@@ -56,6 +53,11 @@ static bool all_are_at_gates(void *context)
     return true;
 }
 
+static bool are_at_gates(void *context)
+{
+    return load_are_at_gates(context);
+}
+
 int load_start_floods(struct load_run *run, struct load_client *client, unsigned sessions,
                       uint64_t bytes_each, bool on_tty)
 {
@@ -63,7 +65,7 @@ int load_start_floods(struct load_run *run, struct load_client *client, unsigned
         load_start_flood(run, client, bytes_each, on_tty);
     if (!load_flood_has_gate(client, on_tty))
         return 0;
-    return load_client_wait(client, all_are_at_gates, client);
+    return load_client_wait(client, are_at_gates, client);
 }
 
 void load_open_gates(struct load_client *client)

@@ -55,7 +55,8 @@ struct load_message_reader {
 void load_message_reader_init(struct load_message_reader *reader);
 void load_message_reader_deinit(struct load_message_reader *reader);
 
-/* Tries the fast scanner. Returns false, with *out_event undefined, if the layout is not its own. */
+/* Tries the fast scanner. Returns false, with *out_event undefined, if the layout is not its own.
+ */
 bool load_message_scan(struct wire_span text, struct load_event *out_event);
 
 /*

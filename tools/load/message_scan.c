@@ -38,7 +38,8 @@ static bool take_string(struct cursor *cursor, struct wire_span *out)
 /* A string that names something: short, and truly without escapes. */
 static bool take_name(struct cursor *cursor, struct wire_span *out)
 {
-    return take_string(cursor, out) && out->size <= 128 && memchr(out->data, '\\', out->size) == NULL;
+    return take_string(cursor, out) && out->size <= 128 &&
+           memchr(out->data, '\\', out->size) == NULL;
 }
 
 static bool take_number(struct cursor *cursor, int64_t *out)

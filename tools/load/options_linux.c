@@ -90,7 +90,8 @@ static int read_sessions(const char *text, struct load_options *options)
     while ((item = strsep(&rest, ",")) != NULL) {
         if (options->sessions_count == LOAD_CASES_LIMIT)
             return load_say("--sessions takes at most %d numbers", LOAD_CASES_LIMIT);
-        if (read_number(item, 1000000, "sessions", &options->sessions[options->sessions_count]) != 0)
+        if (read_number(item, 1000000, "sessions", &options->sessions[options->sessions_count]) !=
+            0)
             return LOAD_FAILED;
         options->sessions_count++;
     }
@@ -190,7 +191,8 @@ static int read_flag(int code, struct load_options *options)
         options->has_help = true;
         return 0;
     default:
-        return load_say("`execport-load --help` lists the options"); /* getopt named the wrong one */
+        return load_say(
+            "`execport-load --help` lists the options"); /* getopt named the wrong one */
     }
 }
 

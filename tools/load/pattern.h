@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 enum {
-    LOAD_PATTERN_PERIOD = 16383,
-    LOAD_PATTERN_WINDOW = 12, /* bytes that name one place within the period */
+    LOAD_PATTERN_PERIOD = 196611, /* 3 * 65537; half of it is more than any usual chunk */
+    LOAD_PATTERN_WINDOW = 12,     /* bytes that name one place within the period */
 };
 
 struct load_pattern;

@@ -33,7 +33,8 @@ unsigned load_proc_zombies(const struct load_proc_set *set)
     return zombies.count;
 }
 
-/* The inode of the socket that listens on the port, from one of the tables of /proc/net; 0: none. */
+/* The inode of the socket that listens on the port, from one of the tables of /proc/net; 0: none.
+ */
 static unsigned long listening_inode(const char *table, unsigned port)
 {
     enum { STATE_LISTEN = 0x0a };

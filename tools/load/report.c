@@ -42,8 +42,7 @@ void load_report_add(struct load_report *report, const char *name, const char *l
 
     if (report->count == report->capacity) {
         report->capacity = report->capacity == 0 ? FIRST_CAPACITY : report->capacity * 2;
-        report->figures =
-            load_realloc(report->figures, report->capacity * sizeof *report->figures);
+        report->figures = load_realloc(report->figures, report->capacity * sizeof *report->figures);
     }
     figure = &report->figures[report->count++];
     *figure = (struct load_figure){

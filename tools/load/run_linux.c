@@ -73,8 +73,8 @@ void load_run_close_target(struct load_run *run)
 
 int load_run_target_of_options(const struct load_options *options, struct load_target *out_target)
 {
-    unsigned count = options->serve_count + (options->url != NULL) +
-                     (options->stdio_command != NULL);
+    unsigned count =
+        options->serve_count + (options->url != NULL) + (options->stdio_command != NULL);
 
     if (count == 0)
         return load_say("which server? Give --serve 'CMD', --url ws://IP:PORT or --command 'CMD'");
@@ -169,8 +169,7 @@ void load_run_add_cpu_per_gb(struct load_run *run, const struct load_measure *me
                     (double)measure->client_cpu_ns / (double)bytes);
 }
 
-void load_run_add_cpu_each(struct load_run *run, const struct load_measure *measure,
-                           uint64_t count)
+void load_run_add_cpu_each(struct load_run *run, const struct load_measure *measure, uint64_t count)
 {
     if (count == 0)
         return;

@@ -45,6 +45,9 @@ bool load_flood_has_gate(const struct load_client *client, bool on_tty);
 int load_start_floods(struct load_run *run, struct load_client *client, unsigned sessions,
                       uint64_t bytes_each, bool on_tty);
 
+/* Whether all sessions have written their first byte, or failed. */
+bool load_are_at_gates(const struct load_client *client);
+
 /* Opens the gates: from now on all write as fast as they can. */
 void load_open_gates(struct load_client *client);
 

@@ -60,8 +60,7 @@ static void show(void *context)
 static void expect_line(struct load_session *session, const char *line)
 {
     load_check_expect(&session->out, line, strlen(line));
-    load_check_expect(&session->out, session->on_tty ? "\r\n" : "\n",
-                      session->on_tty ? 2 : 1);
+    load_check_expect(&session->out, session->on_tty ? "\r\n" : "\n", session->on_tty ? 2 : 1);
 }
 
 /* Types a line: the terminal echoes it, and the command of an interactive session repeats it. */

@@ -118,8 +118,7 @@ static bool all_have_started(void *context)
 {
     const struct echo *echo = context;
 
-    return echo->started == echo->wanted &&
-           echo->client.live_counts[LOAD_SESSION_STARTING] == 0;
+    return echo->started == echo->wanted && echo->client.live_counts[LOAD_SESSION_STARTING] == 0;
 }
 
 static bool no_echo_is_under_way(void *context)

@@ -57,7 +57,8 @@ static void send_line(struct load_session *session, char *line)
 
 static void send_next(struct soak *soak, struct load_session *session)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .";
     char line[LONGEST_LINE + 2] = "end";
     size_t length = 1 + load_random_next(&soak->random) % LONGEST_LINE;
     unsigned *sent = &soak->lines[session->number - 1];

@@ -14,8 +14,8 @@
 enum { LOAD_SEQ_WINDOW = 256 };
 
 struct load_seq {
-    uint64_t highest;                          /* number that came; 0 at first */
-    uint64_t missing[LOAD_SEQ_WINDOW / 64];    /* bit n % LOAD_SEQ_WINDOW: n has not come */
+    uint64_t highest;                       /* number that came; 0 at first */
+    uint64_t missing[LOAD_SEQ_WINDOW / 64]; /* bit n % LOAD_SEQ_WINDOW: n has not come */
 };
 
 /* Takes the next event's number; name is the session's, for descriptions. */

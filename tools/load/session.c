@@ -78,8 +78,7 @@ static enum load_session_result check_decoded(struct load_session *session,
 
 static enum load_session_result check_chunk(struct load_session *session, struct load_check *check,
                                             const struct load_event *event,
-                                            struct load_faults *faults,
-                                            struct load_buffer *scratch)
+                                            struct load_faults *faults, struct load_buffer *scratch)
 {
     if (event->is_raw) {
         check_seq(session, event->seq, faults);
@@ -169,8 +168,7 @@ static void take_closed(struct load_session *session, const struct load_event *e
     if (session->state != LOAD_SESSION_EXITED && !load_seq_is_missing_any(&session->seq))
         load_faults_add(faults, LOAD_FAULT_EVENT, 1, "%s: closed while %s", session->id,
                         load_session_state_name(session->state));
-    load_faults_add(faults, LOAD_FAULT_EVENT, session->has_closed, "%s: closed again",
-                    session->id);
+    load_faults_add(faults, LOAD_FAULT_EVENT, session->has_closed, "%s: closed again", session->id);
     session->has_closed = true;
     finish_if_over(session);
 }
@@ -219,11 +217,10 @@ void load_session_give_up(struct load_session *session, struct load_faults *faul
 {
     if (session->state == LOAD_SESSION_DONE || session->state == LOAD_SESSION_FAILED)
         return;
-    load_faults_add(faults, LOAD_FAULT_STUCK, 1,
-                    "%s: still %s after %" PRIu64 " of %" PRIu64 " bytes",
-                    session->id[0] == '\0' ? "a session" : session->id,
-                    load_session_state_name(session->state), session->out.received,
-                    session->out.expected);
+    load_faults_add(
+        faults, LOAD_FAULT_STUCK, 1, "%s: still %s after %" PRIu64 " of %" PRIu64 " bytes",
+        session->id[0] == '\0' ? "a session" : session->id, load_session_state_name(session->state),
+        session->out.received, session->out.expected);
     session->state = LOAD_SESSION_DONE;
     load_seq_finish(&session->seq, session->id, faults);
     load_check_finish(&session->out);

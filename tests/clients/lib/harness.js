@@ -92,8 +92,11 @@ class Context {
     const noneLeft = () => taggedPids(this.tag).length === 0;
     if (await waitFor(noneLeft, this.isExecport ? REAP_TIMEOUT_MS : 0)) return [];
     const left = taggedPids(this.tag);
-    left.forEach((entry) => killOwn(entry.pid));
-    await waitFor(noneLeft, REAP_TIMEOUT_MS);
+    await waitFor(() => {
+      // Again and again: what is left may breed.
+      taggedPids(this.tag).forEach((entry) => killOwn(entry.pid));
+      return noneLeft();
+    }, REAP_TIMEOUT_MS);
     return left.map((entry) => `${entry.pid} ${entry.command}`);
   }
 }

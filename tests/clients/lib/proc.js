@@ -59,6 +59,30 @@ function childrenOf(pid) {
   return allPids().filter((each) => parentOf(each) === pid);
 }
 
+function programOf(pid) {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
+}
+
+// The processes of one server, from the one that was started down to the one that serves: each is
+// the child of the one before and runs the same program. What lies between are its keepers.
+function serverChain(pid) {
+  const chain = [pid];
+  const program = programOf(pid);
+  for (;;) {
+    const next = childrenOf(chain[chain.length - 1]).find((each) => programOf(each) === program);
+    if (next === undefined) return chain;
+    chain.push(next);
+  }
+}
+
+function servingPid(pid) {
+  return serverChain(pid).pop();
+}
+
 function commandOf(pid) {
   const text = readProc(pid, 'cmdline');
   return text === null ? '' : text.replace(/\0/g, ' ').trim().slice(0, 120);
@@ -101,4 +125,4 @@ function descriptorFlags(pid, fd) {
 }
 
 module.exports = { sleep, waitFor, mustBecome, statFields, isAlive, parentOf, childrenOf, commandOf,
-  taggedPids, killOwn, mustDie, descriptorCount, descriptorFlags };
+  serverChain, servingPid, taggedPids, killOwn, mustDie, descriptorCount, descriptorFlags };

@@ -159,7 +159,8 @@ class ExecView extends View {
     else if (msg.method === 'command/exec/exited') this.onExited(params);
     else this.fault(`unknown notification ${msg.method}`);
     // A client of this dialect has no other sign of the end of the output.
-    if (this.exitCode !== undefined && params.chunk !== undefined) this.fault('output after exited');
+    const isLate = this.exitCode !== undefined && params.chunk !== undefined;
+    if (isLate) this.fault('output after exited');
     if ('seq' in params) this.fault('a seq member');
   }
 

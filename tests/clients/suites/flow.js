@@ -9,7 +9,7 @@ const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess } = require('../lib/sessions');
 const { ready } = require('../lib/clients');
 const { Witness } = require('../lib/witness');
-const { childrenOf, mustBecome, mustDie, sleep } = require('../lib/proc');
+const { servingPid, mustBecome, mustDie, sleep } = require('../lib/proc');
 const { OP, frame, rawConnect, upgradeHead } = require('../lib/raw');
 
 const BOTH = { on: ['execport', 'codex'] };
@@ -229,7 +229,7 @@ test('flow/a-slow-client-is-not-dropped', OURS, async (t) => {
 test('flow/a-stalled-client-costs-bounded-memory', OURS, async (t) => {
   const server = await startServer(t);
   const { pids } = await stalled(t, server, 16, 'exec cat /dev/zero');
-  const [serving] = childrenOf(server.pid);
+  const serving = servingPid(server.pid);
   const status = fs.readFileSync(`/proc/${serving}/status`, 'latin1');
   const residentKib = Number(/VmRSS:\s+(\d+)/.exec(status)[1]);
   // 16 windows and 16 retained outputs of 1 MiB, the server itself, and slack for the allocator.

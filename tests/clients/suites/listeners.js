@@ -13,7 +13,7 @@ const { connect, connectStdio, connectUnixLines, initialize, ready } = require('
 const { rawConnect } = require('../lib/raw');
 const { opened, alive } = require('../lib/ws_case');
 const { Witness } = require('../lib/witness');
-const { childrenOf, mustBecome, mustDie } = require('../lib/proc');
+const { servingPid, mustBecome, mustDie } = require('../lib/proc');
 
 const OURS = { on: ['execport'] };
 
@@ -156,7 +156,7 @@ listenerTest('unix-socket-is-for-its-owner', async (t) => {
 listenerTest('unix-stale-socket-is-replaced', async (t) => {
   const { sock, server } = await unixServer(t);
   server.expectEnd();
-  const [serving] = childrenOf(server.pid);
+  const serving = servingPid(server.pid);
   server.signal('SIGKILL');
   await server.waitExit(10000);
   await mustDie(serving, 10000, 'the server');

@@ -149,7 +149,8 @@ for (const [name, redirections] of [['stdin', '<&-'], ['stdout', '>&-'], ['stder
   test(`stdio/closed-at-the-start-${name}`, OURS, async (t) => {
     const peer = await startedWithout(t, redirections);
     const witness = new Witness(t);
-    const script = `${witness.open}; for n in 0 1 2; do readlink /proc/$$/fd/$n >&9; done; cat`;
+    const show = 'for n in 0 1 2; do l=$(readlink /proc/$$/fd/$n); echo "$l" >&9; done';
+    const script = `${witness.open}; ${show}; cat`;
     const view = await startProcess(t, peer, { argv: sh(script), pipeStdin: true });
     const links = await witness.waitLines(3);
     links.forEach((link) => assert.match(link, /^(pipe|socket):\[\d+\]$/));
