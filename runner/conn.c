@@ -85,16 +85,34 @@ void run_conn_read_more(struct run_conn *conn)
         iocp_read_start(conn->reader, READ_BYTES);
 }
 
+/* Feeds bytes to a framing that has been chosen, unless those before have ended the connection. */
+static void feed_chosen(struct run_conn *conn, uint8_t *data, size_t size)
+{
+    if (size > 0 && conn->state == RUN_CONN_HANDSHAKE)
+        run_conn_feed_http(conn, data, size);
+    else if (size > 0 && conn->state == RUN_CONN_OPEN)
+        run_conn_feed_messages(conn, data, size);
+}
+
+/* "GET " begins an HTTP request; whatever else comes first is a line. */
 static void sniff(struct run_conn *conn, uint8_t *data, size_t size)
 {
-    /* One byte tells: a JSON-RPC message or a blank line never begins with a G. */
-    if (data[0] == 'G') {
-        run_conn_set_state(conn, RUN_CONN_HANDSHAKE);
-        run_conn_feed_http(conn, data, size);
-        return;
+    static const char get[] = "GET ";
+    uint8_t begun[RUN_SNIFF_BYTES];
+    size_t at = 0;
+    while (at < size && conn->sniffed < RUN_SNIFF_BYTES && data[at] == get[conn->sniffed]) {
+        conn->sniffed++;
+        at++;
     }
-    run_conn_begin(conn, RUN_FRAMING_LINE);
-    run_conn_feed_messages(conn, data, size);
+    if (at == size && conn->sniffed < RUN_SNIFF_BYTES)
+        return; /* not enough to tell */
+    if (conn->sniffed == RUN_SNIFF_BYTES)
+        run_conn_set_state(conn, RUN_CONN_HANDSHAKE);
+    else
+        run_conn_begin(conn, RUN_FRAMING_LINE);
+    memcpy(begun, get, conn->sniffed);
+    feed_chosen(conn, begun, conn->sniffed);
+    feed_chosen(conn, data + at, size - at);
 }
 
 static void feed(struct run_conn *conn, uint8_t *data, size_t size)
@@ -104,10 +122,8 @@ static void feed(struct run_conn *conn, uint8_t *data, size_t size)
         sniff(conn, data, size);
         break;
     case RUN_CONN_HANDSHAKE:
-        run_conn_feed_http(conn, data, size);
-        break;
     case RUN_CONN_OPEN:
-        run_conn_feed_messages(conn, data, size);
+        feed_chosen(conn, data, size);
         break;
     case RUN_CONN_CHECKING:
     case RUN_CONN_ENDING:

@@ -37,6 +37,7 @@ enum {
     RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
     RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
+    RUN_SNIFF_BYTES = 4,                        /* "GET " */
     RUN_NEW_CONN_MS = 10 * 1000,                /* to get initialized */
     RUN_NEW_MESSAGE_BYTES = 64 * 1024,          /* a message before that */
     RUN_UNSENT_BYTES = 256 * 1024               /* in the system, beyond what is in flight */
@@ -78,6 +79,7 @@ struct run_conn {
     bool counts_as_new; /* among the connections that have not initialized yet */
     bool held;          /* requests wait until replies have gone out */
     bool reader_ended;  /* the peer sends nothing more */
+    uint8_t sniffed;    /* SNIFFING: bytes of "GET " that came */
     bool stopping;      /* the server shuts down: ends when its last session has */
     uint8_t open_streams;
 

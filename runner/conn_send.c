@@ -173,6 +173,14 @@ static bool is_stuck(struct run_conn *conn, uint64_t now_ns, uint64_t timeout_ns
     return now_ns - conn->progress_ns >= timeout_ns;
 }
 
+/* A tick is all the precision there is: the ping goes out with the one nearest to its time. */
+static bool ping_is_due(const struct run_conn *conn, uint64_t now_ns)
+{
+    uint64_t interval_ns = run_server_ping_interval_ns(conn->server);
+    uint64_t slack_ns = conn->server->clock_ns / 2;
+    return interval_ns > 0 && now_ns - conn->last_ping_ns + slack_ns >= interval_ns;
+}
+
 static void send_ping(struct run_conn *conn, uint64_t now_ns)
 {
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
@@ -196,7 +204,6 @@ void run_conn_clock(struct run_conn *conn)
         run_conn_drop(conn);
         return;
     }
-    if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS &&
-        now_ns - conn->last_ping_ns >= run_server_ping_interval_ns(conn->server))
+    if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS && ping_is_due(conn, now_ns))
         send_ping(conn, now_ns);
 }

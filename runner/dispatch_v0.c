@@ -35,9 +35,12 @@ void run_v0_exec(struct run_request *request)
 
 /* ---- Write ---- */
 
-static enum wire_rpc_text write_text(int result)
+static enum wire_rpc_text write_text(const struct sess_request *request)
 {
-    switch (result) {
+    switch (request->result) {
+    case SESS_E_EXITED:
+        return sess_session_is_tty(request->session) ? WIRE_RPC_TEXT_V0_WRITE_FAILED
+                                                     : WIRE_RPC_TEXT_V0_STDIN_CLOSED;
     case SESS_E_STDIN_CLOSED:
         return WIRE_RPC_TEXT_V0_STDIN_CLOSED;
     case SESS_E_STARTING:
@@ -58,8 +61,7 @@ static void write_answered(struct sess_request *request)
         wire_rpc_write_queue_full(writer, run_call_id(call), request->queued_bytes,
                                   request->limit_bytes);
     else
-        wire_rpc_write_text(writer, run_call_id(call), write_text(request->result),
-                            run_call_name(call));
+        wire_rpc_write_text(writer, run_call_id(call), write_text(request), run_call_name(call));
     run_reply_send(&reply);
     run_call_free(call);
 }

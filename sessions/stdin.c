@@ -126,6 +126,7 @@ static bool add_to_last(struct sess_stdin_queue *queue, const struct iocp_slice 
     if (queue->count <= queue->pending)
         return false;
     struct item *last = item_at(queue, queue->count - 1);
+    assert(last->own == NULL || last->data == last->own);
     if (last->own == NULL || last->own_capacity - last->size_bytes < slice->size_bytes)
         return false;
     memcpy(last->own + last->size_bytes, slice->data, slice->size_bytes);
@@ -186,14 +187,22 @@ static struct sess_request *take_waiting(struct sess_stdin_queue *queue)
     return request;
 }
 
-/* Answers the writes whose last byte is within the limit now. */
+/* Whether the last byte of the first write that waits is in the queue, or beyond it, now. */
+static bool is_first_in(const struct sess_session *session)
+{
+    const struct sess_stdin_queue *queue = session->input.queue;
+    const struct sess_request *first = queue->waiting_first;
+    if (first == NULL)
+        return false;
+    uint64_t end = first->ask.write.end_offset;
+    return end <= queue->written_offset ||
+           end - queue->written_offset <= session->input.limit_bytes;
+}
+
 static void answer_waiting(struct sess_session *session)
 {
-    struct sess_stdin_queue *queue = session->input.queue;
-    while (queue->waiting_first != NULL &&
-           queue->waiting_first->ask.write.end_offset - queue->written_offset <=
-               session->input.limit_bytes)
-        answer(session, take_waiting(queue), 0);
+    while (is_first_in(session))
+        answer(session, take_waiting(session->input.queue), 0);
 }
 
 /* Drops everything behind the pending write; all that wait are answered with the result. */

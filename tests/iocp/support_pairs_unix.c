@@ -41,21 +41,20 @@ size_t sup_end_write(struct sup_end *end, const void *data, size_t size_bytes)
 
 void sup_end_close(struct sup_end *end)
 {
-    assert_int_equal(close((int)end->handle), 0);
+    SUP_CHECK(close((int)end->handle) == 0); /* also called in callbacks and on threads */
     end->handle = IOCP_NO_HANDLE;
 }
 
 void sup_end_reset(struct sup_end *end)
 {
     const struct linger at_once = {1, 0};
-    assert_int_equal(setsockopt((int)end->handle, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
-                     0);
+    SUP_CHECK(setsockopt((int)end->handle, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
     sup_end_close(end);
 }
 
 void sup_end_shutdown(struct sup_end *end)
 {
-    assert_int_equal(shutdown((int)end->handle, SHUT_WR), 0);
+    SUP_CHECK(shutdown((int)end->handle, SHUT_WR) == 0);
 }
 
 /* ---- Making pairs -------------------------------------------------------------------------- */

@@ -191,7 +191,8 @@ static void test_check_base64_is_taken_only_if_right(void **state)
 {
     struct fixture *fixture = *state;
     uint8_t text[256];
-    size_t length = wire_base64_encode(wire_base64_best(), wire_span_of(fixture->stream, 100), text);
+    size_t length =
+        wire_base64_encode(wire_base64_best(), wire_span_of(fixture->stream, 100), text);
 
     text[50] = text[50] == 'x' ? 'y' : 'x';
     assert_false(load_check_base64(&fixture->check, (char *)text, length));

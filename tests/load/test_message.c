@@ -187,9 +187,8 @@ static void test_message_dialects_classify(void **state)
         struct load_event event;
         const char *why;
 
-        assert_int_equal(cases[i].dialect->read(&reader, wire_span_text(cases[i].text), &event,
-                                                &why),
-                         0);
+        assert_int_equal(
+            cases[i].dialect->read(&reader, wire_span_text(cases[i].text), &event, &why), 0);
         assert_int_equal(event.kind, cases[i].kind);
     }
 }
@@ -233,8 +232,9 @@ static void test_message_requests_of_v0(void **state)
 
     (void)state;
     load_dialect_v0.put_start(&out, 5, &session, &start);
-    assert_request(&out, "{\"id\":5,\"method\":\"command/exec\",\"params\":{\"argv\":[\"/bin/true\"]"
-                         ",\"env\":{},\"tty\":true,\"cwd\":\"/\",\"arg0\":null}}");
+    assert_request(&out,
+                   "{\"id\":5,\"method\":\"command/exec\",\"params\":{\"argv\":[\"/bin/true\"]"
+                   ",\"env\":{},\"tty\":true,\"cwd\":\"/\",\"arg0\":null}}");
     load_dialect_v0.put_write(&out, 6, &session, 9, wire_span_text("hi\n"));
     assert_request(&out, "{\"id\":6,\"method\":\"command/exec/write\",\"params\":{\"sessionId\":"
                          "\"session-1\",\"chunk\":\"aGkK\"}}");

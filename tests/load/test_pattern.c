@@ -47,8 +47,14 @@ static size_t encode(struct fixture *fixture, uint64_t position, size_t size)
 static void test_pattern_base64_matches_at_every_alignment(void **state)
 {
     static const size_t sizes[] = {1, 2, 3, 4, 5, 100, 4095, 8192, 65536, MOST_BYTES};
-    static const uint64_t positions[] = {0, 1, 2, 3, 1000, LOAD_PATTERN_PERIOD - 5,
-                                         LOAD_PATTERN_PERIOD - 1, LOAD_PATTERN_PERIOD,
+    static const uint64_t positions[] = {0,
+                                         1,
+                                         2,
+                                         3,
+                                         1000,
+                                         LOAD_PATTERN_PERIOD - 5,
+                                         LOAD_PATTERN_PERIOD - 1,
+                                         LOAD_PATTERN_PERIOD,
                                          UINT64_C(5) * LOAD_PATTERN_PERIOD - 4096};
     struct fixture *fixture = *state;
 
@@ -60,9 +66,9 @@ static void test_pattern_base64_matches_at_every_alignment(void **state)
             assert_true(load_pattern_match_base64(fixture->pattern, positions[p],
                                                   (char *)fixture->text, length, &size));
             assert_int_equal(size, sizes[s]);
-            assert_int_equal(load_pattern_match(fixture->pattern, positions[p], fixture->bytes,
-                                                sizes[s]),
-                             sizes[s]);
+            assert_int_equal(
+                load_pattern_match(fixture->pattern, positions[p], fixture->bytes, sizes[s]),
+                sizes[s]);
         }
 }
 

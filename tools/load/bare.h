@@ -25,6 +25,7 @@ enum {
     BARE_ID_SIZE = 64,
     BARE_ARGV_LIMIT = 64,
     BARE_REQUEST_LIMIT_BYTES = 1048576,
+    BARE_SPARE_LIMIT = 256, /* rings kept for the next sessions: mapping memory costs */
 };
 
 enum bare_method {
@@ -89,6 +90,8 @@ struct bare_server {
     struct load_source listener;
     bool speaks_packets;
     struct bare_conn *connections;
+    unsigned spare_count;
+    unsigned char *spare_rings[BARE_SPARE_LIMIT];
     struct wire_json_scratch scratch;
     unsigned char scratch_memory[WIRE_JSON_SCRATCH_BYTES(256)];
 };

@@ -81,17 +81,19 @@ static int spawn(struct bare_session *session, const struct streams *streams,
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t all;
+    sigset_t ignored;
     sigset_t none;
     int error;
 
-    sigfillset(&all);
+    /* What is handled becomes the default by exec itself; only what is ignored stays so. */
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigdefault(&attributes, &ignored);
     posix_spawnattr_setsigmask(&attributes, &none);
     add_actions(&actions, streams);
     error = posix_spawnp(&session->pid, request->argv[0], &actions, &attributes, request->argv,
@@ -110,13 +112,33 @@ static void finish_if_over(struct bare_session *session)
     bare_session_free(session);
 }
 
+/* A terminal's master has a duplicate for writing, so closing it would not take it out of epoll. */
 static void close_source(struct bare_session *session, struct load_source *source)
 {
+    struct load_loop *loop = &session->conn->server->loop;
     int fd = source->fd;
 
-    load_loop_remove(&session->conn->server->loop, source);
+    if (session->on_tty)
+        load_loop_remove(loop, source);
+    else
+        fd = load_loop_take(loop, source);
     if (fd >= 0)
         close(fd);
+}
+
+static unsigned char *take_ring(struct bare_server *server)
+{
+    if (server->spare_count > 0)
+        return server->spare_rings[--server->spare_count];
+    return load_alloc(1, BARE_RING_BYTES);
+}
+
+static void give_ring(struct bare_server *server, unsigned char *ring)
+{
+    if (server->spare_count < BARE_SPARE_LIMIT)
+        server->spare_rings[server->spare_count++] = ring;
+    else
+        free(ring);
 }
 
 static void on_stream(struct bare_session *session, struct load_source *source, bool is_stderr)
@@ -186,11 +208,7 @@ static void enter(struct bare_session *session)
 {
     struct bare_conn *conn = session->conn;
 
-    session->ring = malloc(BARE_RING_BYTES);
-    if (session->ring == NULL) {
-        load_say("out of memory for a ring");
-        exit(1);
-    }
+    session->ring = take_ring(conn->server);
     session->next = conn->first;
     if (conn->first != NULL)
         conn->first->previous = session;
@@ -274,6 +292,6 @@ void bare_session_free(struct bare_session *session)
     if (session->next != NULL)
         session->next->previous = session->previous;
     load_idmap_remove(&conn->sessions, session->id, strlen(session->id));
-    free(session->ring);
+    give_ring(conn->server, session->ring);
     free(session);
 }

@@ -47,6 +47,12 @@ void load_loop_want(struct load_loop *loop, struct load_source *source, unsigned
 /* Takes the source out; the descriptor stays open and fd becomes -1. Does nothing when it is. */
 void load_loop_remove(struct load_loop *loop, struct load_source *source);
 
+/*
+ * As load_loop_remove(), one system call cheaper: for a descriptor that the caller closes right
+ * after and that has no duplicate anywhere. Returns the descriptor, or -1 if it was out already.
+ */
+int load_loop_take(struct load_loop *loop, struct load_source *source);
+
 /* Waits at most timeout_ms (-1: for ever) and runs what is due. Returns the number of events. */
 int load_loop_run_once(struct load_loop *loop, int timeout_ms);
 

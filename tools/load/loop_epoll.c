@@ -84,6 +84,16 @@ void load_loop_remove(struct load_loop *loop, struct load_source *source)
     source->fd = -1;
 }
 
+int load_loop_take(struct load_loop *loop, struct load_source *source)
+{
+    int fd = source->fd;
+
+    /* Closing the last descriptor of a file takes it out of epoll. */
+    forget(loop, source);
+    source->fd = -1;
+    return fd;
+}
+
 static unsigned bits_of(uint32_t events)
 {
     unsigned bits = 0;

@@ -134,15 +134,6 @@ listenerTest('unix-with-websocket', async (t) => {
   assert.equal((await raw.readHead()).status, 200);
 });
 
-listenerTest('unix-line-that-begins-like-a-get', async (t) => {
-  const { sock } = await unixServer(t);
-  const peer = await connectUnixLines(t, sock);
-  peer.transport.writeRaw('GETTING\n');
-  const entry = await peer.waitMessage(() => true, 'the refusal');
-  assert.equal(entry.msg.id, -1);
-  assert.equal(entry.msg.error.code, -32600);
-});
-
 listenerTest('unix-socket-is-for-its-owner', async (t) => {
   const { sock } = await unixServer(t);
   const stat = fs.lstatSync(sock);

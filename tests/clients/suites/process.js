@@ -96,7 +96,7 @@ processTest('writes-keep-their-order', BOTH, async (t, peer) => {
     wanted += text;
     replies.push(view.write(text, `w-${n}`));
   }
-  for (const reply of replies) assert.deepEqual(await reply, { status: 'accepted' });
+  for (const reply of await Promise.all(replies)) assert.deepEqual(reply, { status: 'accepted' });
   await view.waitText(/499:x*\n$/);
   assert.ok(view.text() === wanted, 'the bytes differ');
 });
@@ -106,7 +106,7 @@ processTest('big-writes-pass-through-a-slow-reader', BOTH, async (t, peer) => {
   const view = await startProcess(t, peer, { argv: sh(script), pipeStdin: true });
   const replies = [];
   for (let n = 0; n < 30; n++) replies.push(view.write('y'.repeat(100000), `w-${n}`));
-  for (const reply of replies) assert.deepEqual(await reply, { status: 'accepted' });
+  for (const reply of await Promise.all(replies)) assert.deepEqual(reply, { status: 'accepted' });
   await view.waitText('3000000\n');
 });
 
