@@ -30,6 +30,12 @@ void run_conn_set_state(struct run_conn *conn, enum run_conn_state state)
     conn->state = (uint8_t)state;
 }
 
+uint32_t run_conn_window_bytes(const struct run_conn *conn)
+{
+    uint64_t bytes = conn->server->options->window_bytes;
+    return bytes < UINT32_MAX / 2 ? (uint32_t)bytes : UINT32_MAX / 2;
+}
+
 struct sess_host *run_conn_host(const struct run_conn *conn)
 {
     return conn->server->host;

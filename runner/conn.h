@@ -157,6 +157,9 @@ void run_conn_drop(struct run_conn *conn);
 /* No memory for a frame: the client cannot be told all, so it is told nothing more. Any thread. */
 void run_conn_lose(struct run_conn *conn);
 
+/* The window of each of its sessions. Any thread. */
+uint32_t run_conn_window_bytes(const struct run_conn *conn);
+
 /* The host of its sessions. Any thread. */
 struct sess_host *run_conn_host(const struct run_conn *conn);
 

@@ -175,6 +175,12 @@ static void on_output(struct sess_session *session, void *context, const struct 
     }
     frame->proc = run_proc_ref(proc);
     frame->output_bytes = chunk->slice.size_bytes;
+    /* A full queue stops whoever adds to it, until what it added has gone out. */
+    if (run_outq_bytes(&proc->conn->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
+        uint32_t window_bytes = run_conn_window_bytes(proc->conn);
+        sess_session_charge(session, window_bytes);
+        frame->output_bytes += window_bytes;
+    }
     run_conn_send(proc->conn, RUN_FRAME_OUTPUT, frame);
 }
 

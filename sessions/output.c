@@ -36,6 +36,12 @@ static void owe(struct sess_session *session, uint32_t size_bytes)
     sess_drain_hold(session);
 }
 
+void sess_session_charge(struct sess_session *session, uint32_t bytes)
+{
+    if (session->voice == SESS_VOICE_ALL)
+        owe(session, bytes);
+}
+
 void sess_session_consumed(struct sess_session *session, size_t bytes)
 {
     uint64_t before = atomic_fetch_sub(&session->owed_bytes, bytes);

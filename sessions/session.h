@@ -97,6 +97,10 @@ void sess_session_unref(struct sess_session *session);
 /* ---- Flow ---------------------------------------------------------------------------------------
  */
 
+/* Counts bytes as owed beside those of the chunk: a consumer whose own queue is full, whoever filled
+ * it, makes this session wait by it. They are given back like the others. In on_output only. */
+void sess_session_charge(struct sess_session *session, uint32_t bytes);
+
 /* Gives bytes of delivered chunks back. When a session's owed bytes reach its window it stops
  * reading until less than half of it is owed. Any thread that has a reference. */
 void sess_session_consumed(struct sess_session *session, size_t bytes);

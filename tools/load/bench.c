@@ -5,13 +5,14 @@
  */
 #include "tools/load/scenario.h"
 
+#include "tools/load/bare_starts.h"
 #include "tools/load/base.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Which of the bare loops has a figure for a scenario. */
-enum { BARE_NONE = 0, BARE_JSON = 1, BARE_PACKETS = 2 };
+enum { BARE_NONE = 0, BARE_JSON = 1, BARE_PACKETS = 2, BARE_SPAWN = 4 };
 
 static const struct measuring {
     const char *name;
@@ -19,7 +20,7 @@ static const struct measuring {
     unsigned bare;
 } scenarios[] = {
     {"idle", load_scenario_idle, BARE_NONE},
-    {"starts", load_scenario_starts, BARE_JSON},
+    {"starts", load_scenario_starts, BARE_JSON | BARE_SPAWN},
     {"echo", load_scenario_echo, BARE_JSON},
     {"throughput", load_scenario_throughput, BARE_JSON | BARE_PACKETS},
     {"control", load_scenario_control, BARE_NONE},
@@ -57,6 +58,17 @@ static void run_one(struct load_run *run, load_scenario_fn *scenario,
                         target->name);
 }
 
+static void run_spawn(struct load_run *run)
+{
+    static const unsigned defaults[] = {1, 8};
+    unsigned cases[LOAD_CASES_LIMIT];
+    unsigned count = load_run_cases(run, defaults, 2, cases);
+
+    for (unsigned i = 0; i < count; i++)
+        if (load_bare_starts(run, cases[i]) != 0)
+            load_faults_add(&run->faults, LOAD_FAULT_SERVER, 1, "bare spawn: failed");
+}
+
 static void run_bare(struct load_run *run, const struct measuring *measuring)
 {
     char command[sizeof run->self + 64];
@@ -73,6 +85,8 @@ static void run_bare(struct load_run *run, const struct measuring *measuring)
         target.dialect = &load_dialect_packet;
         run_one(run, measuring->run, &target);
     }
+    if (measuring->bare & BARE_SPAWN)
+        run_spawn(run);
 }
 
 static void run_servers(struct load_run *run, const struct measuring *measuring)

@@ -110,8 +110,14 @@ class Server {
     const report = SANITIZER.exec(this.stderr);
     if (report) throw new Error(`sanitizer: ${this.stderr.slice(report.index).slice(0, 600)}`);
     if (!this.endIsExpected && exit.code !== 0) {
-      throw new Error(`the server left with ${JSON.stringify(exit)}: ${this.stderr.slice(-600)}`);
+      throw new Error(`the server left with ${JSON.stringify(exit)}: ${this.lastWords()}`);
     }
+  }
+
+  // A failed assertion if there is one, else the end of the log.
+  lastWords() {
+    const assertion = /^.*Assertion.*$/m.exec(this.stderr);
+    return assertion ? assertion[0] : this.stderr.slice(-600);
   }
 }
 

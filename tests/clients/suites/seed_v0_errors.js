@@ -10,6 +10,7 @@ const { sh, execParams, startExec } = require('../lib/sessions');
 const { assertError } = require('../lib/peer');
 const { openV0, readyV0 } = require('../lib/v0');
 const { Witness } = require('../lib/witness');
+const { ready } = require('../lib/clients');
 
 const INIT = { clientName: 'seed' };
 const NO_INITIALIZE = 'client must call initialize before using exec methods';
@@ -88,10 +89,8 @@ forEachTransport('write-to-an-unknown-session', async (t, kind) => {
   }
 });
 
-forEachTransport('write-to-a-session-of-another-connection', async (t, kind) => {
-  if (kind === 'stdio') t.skip('standard streams carry one connection only');
-  const { peer, server } = await withSession(t, kind, { tty: true });
-  const { ready } = require('../lib/clients');
+test('v0/ws/error/write-to-a-session-of-another-connection', {}, async (t) => {
+  const { peer, server } = await withSession(t, 'ws', { tty: true });
   const other = await ready(t, server);
   await other.refused('command/exec/write', { sessionId: 'session-1', chunk: 'eA==' }, -32600,
     'unknown session id session-1');
