@@ -22,6 +22,8 @@ struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind
     sess_request_init(&call->request, kind, answer, NULL);
     call->conn = run_conn_ref(conn);
     call->write_bytes = 0;
+    call->proc = NULL;
+    call->write_key = 0;
     call->id_bytes = id.size;
     call->name_bytes = name.size;
     memcpy(call->text, id.data, id.size);
@@ -32,7 +34,7 @@ struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind
 
 void run_call_post(struct run_call *call, struct run_proc *proc)
 {
-    sess_request_post(&call->request, proc->session);
+    run_proc_ask(proc, &call->request);
 }
 
 void run_call_post_write(struct run_call *call, struct run_proc *proc, struct iocp_slice slice)
@@ -45,10 +47,37 @@ void run_call_post_write(struct run_call *call, struct run_proc *proc, struct io
     run_call_post(call, proc);
 }
 
-void run_call_free(struct run_call *call)
+static void release(struct run_call *call)
 {
     struct run_conn *conn = call->conn;
+    struct run_proc *proc = call->proc;
     atomic_fetch_sub(&conn->waiting_write_bytes, call->write_bytes);
     free(call);
+    if (proc != NULL)
+        run_proc_unref(proc);
     run_conn_unref(conn);
+}
+
+static void on_forget(struct iocp_op *op)
+{
+    struct run_call *call = IOCP_OWNER(op, struct run_call, forget);
+    run_recent_forget(&call->proc->write_ids, call->write_key);
+    release(call);
+}
+
+void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t key)
+{
+    call->proc = run_proc_ref(proc);
+    call->write_key = key;
+    run_recent_add(&proc->write_ids, key, 0);
+}
+
+void run_call_free(struct run_call *call)
+{
+    if (call->write_key == 0 || call->request.result == 0) {
+        release(call);
+        return;
+    }
+    iocp_op_init(&call->forget, &call->conn->strand, on_forget);
+    iocp_post(&call->forget);
 }

@@ -10,6 +10,9 @@
 struct run_call {
     struct sess_request request;
     struct run_conn *conn; /* one reference */
+    struct run_proc *proc; /* of a write with a write id: one reference */
+    uint64_t write_key;    /* the same; 0: none */
+    struct iocp_op forget; /* its write id, since nothing was written */
     size_t write_bytes;    /* of a write: counted among those that wait */
     size_t id_bytes, name_bytes;
     uint8_t text[]; /* the request's id as JSON, then the session's name */
@@ -40,7 +43,11 @@ static inline struct wire_span run_call_name(const struct run_call *call)
     return wire_span_of(call->text + call->id_bytes, call->name_bytes);
 }
 
-/* Frees it after it was answered. On the session's strand. */
+/* Remembers the write's id, so that a repeat is not written again. Before it is posted. */
+void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t key);
+
+/* Frees it after it was answered; a refused write's id is forgotten. On the session's strand,
+ * before the answer is sent: whoever repeats the write when he has it finds the id forgotten. */
 void run_call_free(struct run_call *call);
 
 #endif

@@ -68,6 +68,7 @@ static void on_last_ref(struct iocp_op *op)
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
     assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
     sess_table_deinit(&conn->table);
+    run_recent_deinit(&conn->tombstones);
     iocp_strand_end(&conn->strand, &conn->end, on_ended);
 }
 
@@ -362,6 +363,7 @@ static struct run_conn *conn_alloc(struct run_server *server, struct run_listene
     atomic_init(&conn->refs, 1);
     iocp_strand_init(&conn->strand, port);
     run_outq_init(&conn->queue);
+    run_recent_init(&conn->tombstones);
     init_operations(conn);
     return conn;
 }

@@ -26,6 +26,7 @@
 #define RUN_CONN_H
 
 #include "runner/outq.h"
+#include "runner/recent.h"
 #include "sessions/table.h"
 #include "wire/http_request.h"
 #include "wire/line.h"
@@ -37,6 +38,7 @@ enum {
     RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
     RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
+    RUN_TOMBSTONE_MS = 30 * 1000,               /* an id stays taken after the close */
     RUN_SNIFF_BYTES = 4,                        /* "GET " */
     RUN_NEW_CONN_MS = 10 * 1000,                /* to get initialized */
     RUN_NEW_MESSAGE_BYTES = 64 * 1024,          /* a message before that */
@@ -113,6 +115,7 @@ struct run_conn {
     uint64_t last_ping_ns;
 
     struct sess_table table;
+    struct run_recent tombstones; /* ids of processes that are gone */
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;

@@ -69,9 +69,10 @@ static enum wire_msg_write_status status_of(int result)
 static void write_answered(struct sess_request *request)
 {
     struct run_call *call = run_call_of(request);
+    struct run_conn *conn = run_conn_ref(call->conn);
     struct wire_span id = run_call_id(call);
     struct run_reply reply;
-    struct wire_json_writer *writer = run_reply_begin(&reply, call->conn);
+    struct wire_json_writer *writer = run_reply_begin(&reply, conn);
     if (request->result == SESS_E_STDIN_FULL)
         wire_rpc_write_queue_full(writer, id, request->queued_bytes, request->limit_bytes);
     else if (request->result == SESS_E_TOO_LARGE)
@@ -79,16 +80,29 @@ static void write_answered(struct sess_request *request)
                             wire_span_text("`chunk` is larger than one write may be"));
     else
         wire_msg_process_write_reply(writer, id, status_of(request->result));
+    run_call_free(call); /* first: whoever repeats the write then finds its id forgotten */
     run_reply_send(&reply);
-    run_call_free(call);
+    run_conn_unref(conn);
 }
 
-static void answer_unknown(struct run_request *request)
+static void answer_write(struct run_request *request, enum wire_msg_write_status status)
 {
     struct run_reply reply;
-    wire_msg_process_write_reply(run_reply_begin(&reply, request->conn), request->id,
-                                 WIRE_MSG_WRITE_UNKNOWN_PROCESS);
+    wire_msg_process_write_reply(run_reply_begin(&reply, request->conn), request->id, status);
     run_reply_send(&reply);
+}
+
+static void write_to(struct run_request *request, struct run_proc *proc,
+                     const struct wire_msg_process_write *asked)
+{
+    struct run_write write = {
+        .name = asked->process_id, .chunk = &asked->chunk, .answer = write_answered};
+    if (asked->write_id.data != NULL)
+        write.key = run_recent_key(request->conn->json_seed, asked->write_id);
+    if (write.key != 0 && run_recent_has(&proc->write_ids, write.key, 0))
+        answer_write(request, WIRE_MSG_WRITE_ACCEPTED); /* a repeat: it was written */
+    else
+        run_write(request, proc, &write);
 }
 
 void run_process_write(struct run_request *request)
@@ -100,9 +114,9 @@ void run_process_write(struct run_request *request)
     }
     struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
     if (proc == NULL)
-        answer_unknown(request);
+        answer_write(request, WIRE_MSG_WRITE_UNKNOWN_PROCESS);
     else
-        run_write(request, proc, asked.process_id, &asked.chunk, write_answered);
+        write_to(request, proc, &asked);
 }
 
 /* ---- Signal ---- */

@@ -78,7 +78,9 @@ void run_v0_write(struct run_request *request)
         run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_UNKNOWN_SESSION, asked.session_id);
         return;
     }
-    run_write(request, proc, asked.session_id, &asked.chunk, write_answered);
+    struct run_write write = {
+        .name = asked.session_id, .chunk = &asked.chunk, .answer = write_answered};
+    run_write(request, proc, &write);
 }
 
 /* ---- Terminate ---- */

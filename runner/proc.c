@@ -27,6 +27,7 @@ void run_proc_unref(struct run_proc *proc)
         return;
     struct run_conn *conn = proc->conn;
     sess_session_unref(proc->session);
+    run_recent_deinit(&proc->write_ids);
     free((void *)(uintptr_t)proc->request_id.data);
     free(proc);
     run_conn_unref(conn);
@@ -43,6 +44,39 @@ struct run_proc *run_proc_find(struct run_conn *conn, struct wire_span id)
     return session != NULL ? sess_session_context(session) : NULL;
 }
 
+/* ---- Requests that come early: a client need not wait for the answer to its start ---- */
+
+void run_proc_ask(struct run_proc *proc, struct sess_request *request)
+{
+    if (proc->has_started || request->kind == SESS_REQUEST_STOP) {
+        sess_request_post(request, proc->session);
+        return;
+    }
+    request->next = NULL;
+    if (proc->early_last != NULL)
+        proc->early_last->next = request;
+    else
+        proc->early = request;
+    proc->early_last = request;
+}
+
+static void ask_early(struct run_proc *proc)
+{
+    struct sess_request *request = proc->early;
+    proc->has_started = true;
+    proc->early = proc->early_last = NULL;
+    while (request != NULL) {
+        struct sess_request *next = request->next;
+        sess_request_post(request, proc->session);
+        request = next;
+    }
+}
+
+static void on_started(struct iocp_op *op)
+{
+    ask_early(IOCP_OWNER(op, struct run_proc, started));
+}
+
 /* ---- The end ---- */
 
 static void leave_table(struct run_proc *proc)
@@ -50,6 +84,8 @@ static void leave_table(struct run_proc *proc)
     if (!proc->in_table)
         return;
     proc->in_table = false;
+    if (!proc->speaks_v0 && proc->was_started)
+        run_recent_add(&proc->conn->tombstones, proc->id_key, iocp_now_ns(proc->conn->strand.port));
     sess_table_remove(&proc->conn->table, proc->session);
     sess_session_unref(proc->session); /* the table's reference */
 }
@@ -57,6 +93,7 @@ static void leave_table(struct run_proc *proc)
 static void on_leave(struct iocp_op *op)
 {
     struct run_proc *proc = IOCP_OWNER(op, struct run_proc, leave);
+    ask_early(proc); /* only after a detach that came before the answer to the start */
     leave_table(proc);
     run_conn_session_left(proc->conn);
     run_proc_unref(proc);
@@ -120,13 +157,15 @@ static void on_start(struct sess_session *session, void *context,
     struct run_reply reply;
     (void)session;
     struct wire_json_writer *writer = run_reply_begin(&reply, proc->conn);
-    if (started->result == 0)
+    proc->was_started = started->result == 0;
+    if (proc->was_started)
         write_started(writer, proc);
     else
         write_failed(writer, proc, started);
     run_reply_send(&reply);
     free((void *)(uintptr_t)proc->request_id.data);
     proc->request_id = wire_span_of(NULL, 0);
+    iocp_post(&proc->started);
 }
 
 static enum wire_msg_stream stream_of(enum sess_stream stream)
@@ -266,9 +305,11 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     }
     atomic_init(&proc->refs, 1);
     proc->conn = run_conn_ref(conn);
+    proc->id_key = run_recent_key(conn->json_seed, start->id);
     proc->codec = wire_base64_best();
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);
+    iocp_op_init(&proc->started, &conn->strand, on_started);
     iocp_op_init(&proc->leave, &conn->strand, on_leave);
     return proc;
 }
@@ -307,11 +348,23 @@ static int start_session(struct run_proc *proc, const struct run_proc_start *sta
     return 0;
 }
 
+/* Whether a process of this id is gone since a short while only. */
+static bool is_buried(const struct run_conn *conn, struct wire_span id)
+{
+    uint64_t ttl_ns = RUN_TOMBSTONE_MS * UINT64_C(1000000);
+    uint64_t now_ns = iocp_now_ns(conn->strand.port);
+    uint64_t since_ns = now_ns > ttl_ns ? now_ns - ttl_ns : 0;
+    return conn->tombstones.count > 0 &&
+           run_recent_has(&conn->tombstones, run_recent_key(conn->json_seed, id), since_ns);
+}
+
 void run_proc_start(struct run_conn *conn, const struct run_proc_start *start)
 {
     struct sess_shortage shortage = {.resource = "memory"};
     const char *id = (const char *)start->id.data;
     int result = sess_table_reserve(&conn->table, id, start->id.size, &shortage);
+    if (result == 0 && is_buried(conn, start->id))
+        result = SESS_E_EXISTS;
     if (result != 0) {
         refuse(conn, start, result, &shortage);
         return;

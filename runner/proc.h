@@ -13,6 +13,7 @@
 #define RUN_PROC_H
 
 #include "runner/conn.h"
+#include "runner/recent.h"
 #include "sessions/request.h"
 #include "wire/base64.h"
 
@@ -21,11 +22,17 @@ struct run_proc {
     struct run_conn *conn;
     struct sess_session *session;
     const struct wire_base64_codec *codec;
-    struct iocp_op leave;       /* out of the connection's table; on its strand */
-    struct sess_request detach; /* when the connection is over */
-    bool in_table;              /* on the connection's strand */
-    bool is_over;               /* on the session's strand: no event can come any more */
+    struct iocp_op started; /* the start was answered; on the connection's strand */
+    struct iocp_op leave;   /* out of the connection's table; the same */
+    struct sess_request *early, *early_last; /* came before that; on the connection's strand */
+    struct sess_request detach;              /* when the connection is over */
+    bool was_started; /* by the answer to the start; written before `started` is posted */
+    bool has_started; /* on the connection's strand: nothing is early any more */
+    bool in_table;    /* the same */
+    bool is_over;     /* on the session's strand: no event can come any more */
     bool speaks_v0;
+    uint64_t id_key;             /* of its id, once it is gone */
+    struct run_recent write_ids; /* on the connection's strand */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */
@@ -53,6 +60,10 @@ static inline struct wire_span run_proc_id_json(const struct run_proc *proc)
 {
     return wire_span_of(proc->id_json, proc->id_json_bytes);
 }
+
+/* Posts a request to the session; one that comes before the start was answered waits for that,
+ * unless it is a stop. On the connection's strand. */
+void run_proc_ask(struct run_proc *proc, struct sess_request *request);
 
 /* Gives decoded output bytes back that have been sent or dropped. Any thread. */
 void run_proc_consumed(struct run_proc *proc, uint32_t bytes);

@@ -47,27 +47,28 @@ void run_start(struct run_request *request, const struct run_start *start)
     free(memory);
 }
 
-void run_write(struct run_request *request, struct run_proc *proc, struct wire_span name,
-               const struct wire_msg_chunk *chunk, sess_request_callback *answer)
+void run_write(struct run_request *request, struct run_proc *proc, const struct run_write *write)
 {
     struct run_conn *conn = request->conn;
-    size_t capacity = wire_msg_chunk_capacity(chunk);
+    size_t capacity = wire_msg_chunk_capacity(write->chunk);
     struct iocp_slice slice = {0};
     if (capacity > UINT32_MAX || iocp_lease(conn->strand.port, (uint32_t)capacity, &slice) != 0) {
         run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL, wire_span_text("out of memory"));
         return;
     }
-    ptrdiff_t size = wire_msg_chunk_decode(chunk, wire_base64_best(), slice.data, capacity,
+    ptrdiff_t size = wire_msg_chunk_decode(write->chunk, wire_base64_best(), slice.data, capacity,
                                            &request->parser.problem);
     struct run_call *call = NULL;
     if (size < 0)
         run_dispatch_refuse_params(request);
     else
-        call = run_call_new(conn, SESS_REQUEST_WRITE, request->id, name, answer);
+        call = run_call_new(conn, SESS_REQUEST_WRITE, request->id, write->name, write->answer);
     if (call == NULL) {
         iocp_slice_unref(&slice);
         return;
     }
     slice.size_bytes = (uint32_t)size;
+    if (write->key != 0)
+        run_call_remember(call, proc, write->key);
     run_call_post_write(call, proc, slice);
 }

@@ -24,8 +24,15 @@ struct run_start {
 /* Starts it; the request is answered now or by the session. */
 void run_start(struct run_request *request, const struct run_start *start);
 
-/* Decodes the chunk into a lease and posts it as a write, which answer answers. */
-void run_write(struct run_request *request, struct run_proc *proc, struct wire_span name,
-               const struct wire_msg_chunk *chunk, sess_request_callback *answer);
+/* A write in the words of either dialect; everything is borrowed. */
+struct run_write {
+    struct wire_span name; /* the session's, for texts */
+    const struct wire_msg_chunk *chunk;
+    uint64_t key; /* of its write id; 0: none */
+    sess_request_callback *answer;
+};
+
+/* Decodes the chunk into a lease and posts it. */
+void run_write(struct run_request *request, struct run_proc *proc, const struct run_write *write);
 
 #endif

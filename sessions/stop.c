@@ -63,11 +63,15 @@ static void wait(struct sess_session *session)
     sess_clock_set(session, SESS_DEADLINE_STOP, due_ns);
 }
 
+/* Nobody is left, or all have been told to go. A leader that has not gone is looked after. */
 static void finish(struct sess_session *session)
 {
     session->stop.phase = SESS_STOPPING_DONE;
-    sess_clock_set(session, SESS_DEADLINE_STOP, 0);
     sess_tree_deinit(&session->stop.tree, session->host->memory);
+    if (session->state < SESS_EXITED)
+        be_sure(session);
+    else
+        sess_clock_set(session, SESS_DEADLINE_STOP, 0);
 }
 
 static void on_walked(struct iocp_op *op)
@@ -98,10 +102,12 @@ void sess_stop_due(struct sess_session *session)
     case SESS_STOPPING_KILLING:
     case SESS_STOPPING_TERMINATING:
     case SESS_STOPPING_COUNTING:
+    case SESS_STOPPING_DONE:
         sess_process_kill_group(session->host->platform, session->os_pid);
+        if (session->state < SESS_EXITED)
+            be_sure(session);
         break;
     case SESS_STOPPING_OFF:
-    case SESS_STOPPING_DONE:
         break;
     }
 }
@@ -147,6 +153,8 @@ void sess_stop_exited(struct sess_session *session)
 {
     if (session->stop.phase == SESS_STOPPING_WAITING)
         start_walk(session, SESS_STOPPING_COUNTING, SESS_TREE_COUNT);
+    else if (session->stop.phase == SESS_STOPPING_DONE)
+        sess_clock_set(session, SESS_DEADLINE_STOP, 0);
 }
 
 bool sess_stop_is_over(const struct sess_session *session)

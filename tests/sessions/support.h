@@ -59,6 +59,9 @@ void sup_open_with(struct sup_world *world, const struct iocp_port_options *port
  * counted resource is left. */
 void sup_close(struct sup_world *world);
 
+/* The host's part of it alone; without the check for leaks. */
+void sup_close_host(struct sup_world *world);
+
 struct sess_host_stats sup_stats(const struct sup_world *world);
 
 /* Waits until a condition holds for the host's counters; fails at the deadline. */
@@ -119,6 +122,9 @@ struct sup_tap *sup_start(struct sup_world *world, const struct sess_spec *spec)
 
 /* The same with hold set from the beginning. */
 struct sup_tap *sup_start_held(struct sup_world *world, const struct sess_spec *spec);
+
+/* The same, but NULL if the call refuses. */
+struct sup_tap *sup_try_start(struct sup_world *world, const struct sess_spec *spec);
 
 /* Gives the test's reference up, waits until it is gone, frees the tap; asserts that no callback
  * found a mistake. */

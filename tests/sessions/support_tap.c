@@ -163,19 +163,31 @@ static struct sup_tap *start(struct sup_world *world, const struct sess_spec *sp
     tap->hold = hold;
     (void)pthread_mutex_init(&tap->lock, NULL);
     (void)pthread_cond_init(&tap->changed, NULL);
-    assert_int_equal(
-        sess_session_start(world->host, spec, &tap_events, tap, &tap->session, &shortage), 0);
-    return tap;
+    if (sess_session_start(world->host, spec, &tap_events, tap, &tap->session, &shortage) == 0)
+        return tap;
+    (void)pthread_mutex_destroy(&tap->lock);
+    (void)pthread_cond_destroy(&tap->changed);
+    free(tap);
+    return NULL;
 }
 
-struct sup_tap *sup_start(struct sup_world *world, const struct sess_spec *spec)
+struct sup_tap *sup_try_start(struct sup_world *world, const struct sess_spec *spec)
 {
     return start(world, spec, false);
 }
 
+struct sup_tap *sup_start(struct sup_world *world, const struct sess_spec *spec)
+{
+    struct sup_tap *tap = start(world, spec, false);
+    assert_non_null(tap);
+    return tap;
+}
+
 struct sup_tap *sup_start_held(struct sup_world *world, const struct sess_spec *spec)
 {
-    return start(world, spec, true);
+    struct sup_tap *tap = start(world, spec, true);
+    assert_non_null(tap);
+    return tap;
 }
 
 /* Waits, under the lock, until a flag of the tap is set. */

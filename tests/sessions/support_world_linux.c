@@ -95,16 +95,10 @@ static void on_closed(void *context)
     (void)pthread_mutex_unlock(&closing->lock);
 }
 
-void sup_close(struct sup_world *world)
+void sup_close_host(struct sup_world *world)
 {
     struct closing closing = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
     struct timespec deadline;
-    siginfo_t info;
-    sup_wait_stats(world, is_empty, 0);
-    struct sess_host_stats stats = sup_stats(world);
-    assert_int_equal(stats.sessions, 0);
-    assert_int_equal(stats.retained_bytes, 0);
-    assert_int_equal(stats.descriptors, stats.orphans);
     sess_host_close_start(world->host, on_closed, &closing);
     (void)clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += SUP_DEADLINE_MS / 1000;
@@ -114,6 +108,17 @@ void sup_close(struct sup_world *world)
         continue;
     (void)pthread_mutex_unlock(&closing.lock);
     assert_true(closing.closed);
+}
+
+void sup_close(struct sup_world *world)
+{
+    siginfo_t info;
+    sup_wait_stats(world, is_empty, 0);
+    struct sess_host_stats stats = sup_stats(world);
+    assert_int_equal(stats.sessions, 0);
+    assert_int_equal(stats.retained_bytes, 0);
+    assert_int_equal(stats.descriptors, stats.orphans);
+    sup_close_host(world);
     iocp_port_close(world->port);
     assert_int_equal(sup_open_descriptors(), world->descriptors_before);
     assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);

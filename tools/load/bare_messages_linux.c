@@ -16,46 +16,47 @@
 
 enum { SMALL_BYTES = 320 }; /* every message without a chunk, with two ids */
 
-static void flush_if_much(struct bare_conn *conn)
+static void flush_if_much(struct load_bare_conn *conn)
 {
-    if (load_buffer_size(&conn->out) >= BARE_FLUSH_BYTES)
-        bare_conn_flush(conn);
+    if (load_buffer_size(&conn->out) >= LOAD_BARE_FLUSH_BYTES)
+        load_bare_conn_flush(conn);
 }
 
-static void put_text(struct bare_conn *conn, const char *text, int length)
+static void put_text(struct load_bare_conn *conn, const char *text, int length)
 {
     load_ws_encode_server_head(&conn->out, LOAD_WS_TEXT, (size_t)length);
     load_buffer_append(&conn->out, text, (size_t)length);
 }
 
-static void put_packet(struct bare_conn *conn, const struct load_packet_head *head,
+static void put_packet(struct load_bare_conn *conn, const struct load_packet_head *head,
                        const void *payload)
 {
     load_buffer_append(&conn->out, head, sizeof *head);
     load_buffer_append(&conn->out, payload, head->payload_bytes);
 }
 
-static struct load_packet_head head_of(struct bare_session *session, enum load_packet_type type)
+static struct load_packet_head head_of(struct load_bare_session *session,
+                                       enum load_packet_type type)
 {
     return (struct load_packet_head){
         .type = (uint8_t)type, .session = session->number, .seq = (uint32_t)++session->seq};
 }
 
-static int reply_text(const struct bare_request *request, char *text)
+static int reply_text(const struct load_bare_request *request, char *text)
 {
     int64_t id = request->id;
     const char *session = request->session_id;
 
     switch (request->method) {
-    case BARE_INITIALIZE:
+    case LOAD_BARE_INITIALIZE:
         return snprintf(text, SMALL_BYTES,
                         "{\"id\":%" PRId64 ",\"result\":{\"protocolVersion\":\"exec-server.v0\","
                         "\"sessionId\":\"bare\"}}",
                         id);
-    case BARE_START:
+    case LOAD_BARE_START:
         return snprintf(text, SMALL_BYTES, "{\"id\":%" PRId64 ",\"result\":{\"%s\":\"%s\"}}", id,
                         request->is_v0 ? "sessionId" : "processId", session);
-    case BARE_WRITE:
+    case LOAD_BARE_WRITE:
         return snprintf(text, SMALL_BYTES, "{\"id\":%" PRId64 ",\"result\":{%s}}", id,
                         request->is_v0 ? "\"accepted\":true" : "\"status\":\"accepted\"");
     default:
@@ -64,8 +65,8 @@ static int reply_text(const struct bare_request *request, char *text)
     }
 }
 
-void bare_put_reply(struct bare_conn *conn, const struct bare_request *request, bool is_good,
-                    const char *error)
+void load_bare_put_reply(struct load_bare_conn *conn, const struct load_bare_request *request,
+                         bool is_good, const char *error)
 {
     char text[SMALL_BYTES];
     int length;
@@ -74,7 +75,7 @@ void bare_put_reply(struct bare_conn *conn, const struct bare_request *request, 
         struct load_packet_head head = {.session = request->number};
 
         head.type = is_good ? LOAD_PACKET_STARTED : LOAD_PACKET_REFUSED;
-        if (request->method == BARE_START)
+        if (request->method == LOAD_BARE_START)
             put_packet(conn, &head, "");
         return;
     }
@@ -88,7 +89,7 @@ void bare_put_reply(struct bare_conn *conn, const struct bare_request *request, 
 }
 
 /* Everything of an output message that stands before its chunk. */
-static int output_start(struct bare_session *session, bool is_stderr, char *text)
+static int output_start(struct load_bare_session *session, bool is_stderr, char *text)
 {
     const char *stream = is_stderr ? "stderr" : "stdout";
 
@@ -104,7 +105,8 @@ static int output_start(struct bare_session *session, bool is_stderr, char *text
         session->id, ++session->seq, session->on_tty ? "pty" : stream);
 }
 
-static void put_json_output(struct bare_session *session, bool is_stderr, struct wire_span bytes)
+static void put_json_output(struct load_bare_session *session, bool is_stderr,
+                            struct wire_span bytes)
 {
     struct load_buffer *out = &session->conn->out;
     char start[SMALL_BYTES];
@@ -120,7 +122,7 @@ static void put_json_output(struct bare_session *session, bool is_stderr, struct
 }
 
 /* Sends head and bytes in one call; what the socket leaves over goes through the buffer. */
-static void send_packet(struct bare_conn *conn, const struct load_packet_head *head,
+static void send_packet(struct load_bare_conn *conn, const struct load_packet_head *head,
                         struct wire_span bytes)
 {
     struct iovec parts[2] = {{.iov_base = (void *)(uintptr_t)head, .iov_len = sizeof *head},
@@ -128,7 +130,7 @@ static void send_packet(struct bare_conn *conn, const struct load_packet_head *h
     size_t sent;
     ssize_t result;
 
-    bare_conn_flush(conn);
+    load_bare_conn_flush(conn);
     result = writev(conn->source.fd, parts, 2);
     sent = result < 0 ? 0 : (size_t)result;
     if (sent < sizeof *head) {
@@ -139,10 +141,10 @@ static void send_packet(struct bare_conn *conn, const struct load_packet_head *h
     load_buffer_append(&conn->out, bytes.data + sent, bytes.size - sent);
 }
 
-void bare_put_output(struct bare_session *session, bool is_stderr, const unsigned char *bytes,
-                     size_t size_bytes)
+void load_bare_put_output(struct load_bare_session *session, bool is_stderr,
+                          const unsigned char *bytes, size_t size_bytes)
 {
-    struct bare_conn *conn = session->conn;
+    struct load_bare_conn *conn = session->conn;
     struct load_packet_head head;
 
     if (!conn->server->speaks_packets) {
@@ -152,16 +154,16 @@ void bare_put_output(struct bare_session *session, bool is_stderr, const unsigne
     head = head_of(session, LOAD_PACKET_OUTPUT);
     head.flag = is_stderr;
     head.payload_bytes = (uint32_t)size_bytes;
-    if (size_bytes >= BARE_READ_BYTES / 4)
+    if (size_bytes >= LOAD_BARE_READ_BYTES / 4)
         send_packet(conn, &head, wire_span_of(bytes, size_bytes));
     else
         put_packet(conn, &head, bytes);
     flush_if_much(conn);
 }
 
-void bare_put_exited(struct bare_session *session, int32_t exit_code)
+void load_bare_put_exited(struct load_bare_session *session, int32_t exit_code)
 {
-    struct bare_conn *conn = session->conn;
+    struct load_bare_conn *conn = session->conn;
     char text[SMALL_BYTES];
 
     if (conn->server->speaks_packets) {
@@ -184,9 +186,9 @@ void bare_put_exited(struct bare_session *session, int32_t exit_code)
     }
 }
 
-void bare_put_closed(struct bare_session *session)
+void load_bare_put_closed(struct load_bare_session *session)
 {
-    struct bare_conn *conn = session->conn;
+    struct load_bare_conn *conn = session->conn;
     char text[SMALL_BYTES];
 
     if (conn->server->speaks_packets) {

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void bare_conn_flush(struct bare_conn *conn)
+void load_bare_conn_flush(struct load_bare_conn *conn)
 {
     while (load_buffer_size(&conn->out) > 0) {
         ssize_t sent = send(conn->source.fd, load_buffer_bytes(&conn->out),
@@ -37,12 +37,12 @@ void bare_conn_flush(struct bare_conn *conn)
     }
 }
 
-static void free_conn(struct bare_conn *conn)
+static void free_conn(struct load_bare_conn *conn)
 {
     int fd = conn->source.fd;
 
     while (conn->first != NULL)
-        bare_session_free(conn->first);
+        load_bare_session_free(conn->first);
     load_loop_remove(&conn->server->loop, &conn->source);
     close(fd);
     load_idmap_deinit(&conn->sessions);
@@ -53,7 +53,7 @@ static void free_conn(struct bare_conn *conn)
 }
 
 /* Answers the upgrade request once its head is whole. Returns false if it is no such request. */
-static bool upgrade(struct bare_conn *conn)
+static bool upgrade(struct load_bare_conn *conn)
 {
     const char *head = load_buffer_string(&conn->in);
     const char *end = strstr(head, "\r\n\r\n");
@@ -76,7 +76,7 @@ static bool upgrade(struct bare_conn *conn)
 }
 
 /* Unmasks and serves the client's frame at the start of the input. Returns its size, 0 or -1. */
-static ptrdiff_t take_frame(struct bare_conn *conn)
+static ptrdiff_t take_frame(struct load_bare_conn *conn)
 {
     unsigned char *bytes = load_buffer_bytes(&conn->in);
     size_t size_bytes = load_buffer_size(&conn->in);
@@ -90,7 +90,7 @@ static ptrdiff_t take_frame(struct bare_conn *conn)
         return 0;
     for (size_t i = 0; i < extra; i++)
         length = (i == 0 ? 0 : length << 8) | bytes[2 + i];
-    if ((bytes[1] & 0x80) == 0 || length > BARE_REQUEST_LIMIT_BYTES)
+    if ((bytes[1] & 0x80) == 0 || length > LOAD_BARE_REQUEST_LIMIT_BYTES)
         return -1;
     if (size_bytes < 6 + extra + length)
         return 0;
@@ -98,12 +98,12 @@ static ptrdiff_t take_frame(struct bare_conn *conn)
     if ((bytes[0] & 0x0f) == LOAD_WS_CLOSE)
         return -1;
     if ((bytes[0] & 0x0f) <= LOAD_WS_BINARY &&
-        bare_conn_serve(conn, bytes + 6 + extra, (size_t)length) != 0)
+        load_bare_conn_serve(conn, bytes + 6 + extra, (size_t)length) != 0)
         return -1;
     return (ptrdiff_t)(6 + extra + length);
 }
 
-static ptrdiff_t take_packet(struct bare_conn *conn)
+static ptrdiff_t take_packet(struct load_bare_conn *conn)
 {
     struct load_packet_head head;
     size_t size_bytes = load_buffer_size(&conn->in);
@@ -111,16 +111,17 @@ static ptrdiff_t take_packet(struct bare_conn *conn)
     if (size_bytes < sizeof head)
         return 0;
     memcpy(&head, load_buffer_bytes(&conn->in), sizeof head);
-    if (head.payload_bytes > BARE_REQUEST_LIMIT_BYTES)
+    if (head.payload_bytes > LOAD_BARE_REQUEST_LIMIT_BYTES)
         return -1;
     if (size_bytes < sizeof head + head.payload_bytes)
         return 0;
-    if (bare_conn_serve(conn, load_buffer_bytes(&conn->in), sizeof head + head.payload_bytes) != 0)
+    if (load_bare_conn_serve(conn, load_buffer_bytes(&conn->in),
+                             sizeof head + head.payload_bytes) != 0)
         return -1;
     return (ptrdiff_t)(sizeof head + head.payload_bytes);
 }
 
-static void serve_input(struct bare_conn *conn)
+static void serve_input(struct load_bare_conn *conn)
 {
     ptrdiff_t taken = 1;
 
@@ -139,9 +140,9 @@ static void serve_input(struct bare_conn *conn)
 
 static void on_input(void *context, unsigned ready)
 {
-    struct bare_conn *conn = context;
-    unsigned char *room = load_buffer_reserve(&conn->in, BARE_READ_BYTES);
-    ssize_t got = recv(conn->source.fd, room, BARE_READ_BYTES, 0);
+    struct load_bare_conn *conn = context;
+    unsigned char *room = load_buffer_reserve(&conn->in, LOAD_BARE_READ_BYTES);
+    ssize_t got = recv(conn->source.fd, room, LOAD_BARE_READ_BYTES, 0);
 
     (void)ready;
     if (got <= 0) {
@@ -155,8 +156,8 @@ static void on_input(void *context, unsigned ready)
 
 static void on_connection(void *context, unsigned ready)
 {
-    struct bare_server *server = context;
-    struct bare_conn *conn;
+    struct load_bare_server *server = context;
+    struct load_bare_conn *conn;
     int fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC);
     int on = 1;
 
@@ -172,7 +173,7 @@ static void on_connection(void *context, unsigned ready)
     load_loop_add(&server->loop, &conn->source, LOAD_READABLE);
 }
 
-static int open_listener(struct bare_server *server)
+static int open_listener(struct load_bare_server *server)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
@@ -189,14 +190,14 @@ static int open_listener(struct bare_server *server)
 }
 
 /* Sends what this turn gathered and drops the connections that ended. */
-static void end_turn(struct bare_server *server)
+static void end_turn(struct load_bare_server *server)
 {
-    struct bare_conn **link = &server->connections;
+    struct load_bare_conn **link = &server->connections;
 
     while (*link != NULL) {
-        struct bare_conn *conn = *link;
+        struct load_bare_conn *conn = *link;
 
-        bare_conn_flush(conn);
+        load_bare_conn_flush(conn);
         if (conn->is_closing) {
             *link = conn->next;
             free_conn(conn);
@@ -206,9 +207,9 @@ static void end_turn(struct bare_server *server)
     }
 }
 
-int bare_server_main(bool speaks_packets)
+int load_bare_server_main(bool speaks_packets)
 {
-    struct bare_server *server = load_alloc(1, sizeof *server);
+    struct load_bare_server *server = load_alloc(1, sizeof *server);
 
     server->speaks_packets = speaks_packets;
     signal(SIGPIPE, SIG_IGN);

@@ -14,16 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void finish_if_over(struct bare_session *session)
+static void finish_if_over(struct load_bare_session *session)
 {
     if (!session->has_exited || session->out.fd >= 0 || session->err.fd >= 0)
         return;
-    bare_put_closed(session);
-    bare_session_free(session);
+    load_bare_put_closed(session);
+    load_bare_session_free(session);
 }
 
 /* A terminal's master has a duplicate for writing, so closing it would not take it out of epoll. */
-static void close_source(struct bare_session *session, struct load_source *source)
+static void close_source(struct load_bare_session *session, struct load_source *source)
 {
     struct load_loop *loop = &session->conn->server->loop;
     int fd = source->fd;
@@ -36,26 +36,27 @@ static void close_source(struct bare_session *session, struct load_source *sourc
         close(fd);
 }
 
-static unsigned char *take_ring(struct bare_server *server)
+static unsigned char *take_ring(struct load_bare_server *server)
 {
     if (server->spare_count > 0)
         return server->spare_rings[--server->spare_count];
-    return load_alloc(1, BARE_RING_BYTES);
+    return load_alloc(1, LOAD_BARE_RING_BYTES);
 }
 
-static void give_ring(struct bare_server *server, unsigned char *ring)
+static void give_ring(struct load_bare_server *server, unsigned char *ring)
 {
-    if (server->spare_count < BARE_SPARE_LIMIT)
+    if (server->spare_count < LOAD_BARE_SPARE_LIMIT)
         server->spare_rings[server->spare_count++] = ring;
     else
         free(ring);
 }
 
-static void on_stream(struct bare_session *session, struct load_source *source, bool is_stderr)
+static void on_stream(struct load_bare_session *session, struct load_source *source, bool is_stderr)
 {
-    size_t room = BARE_RING_BYTES - session->ring_at;
+    size_t room = LOAD_BARE_RING_BYTES - session->ring_at;
     unsigned char *bytes = session->ring + session->ring_at;
-    ssize_t got = read(source->fd, bytes, room < BARE_READ_BYTES ? room : BARE_READ_BYTES);
+    ssize_t got =
+        read(source->fd, bytes, room < LOAD_BARE_READ_BYTES ? room : LOAD_BARE_READ_BYTES);
 
     if (got < 0 && errno == EINTR)
         return;
@@ -64,13 +65,13 @@ static void on_stream(struct bare_session *session, struct load_source *source, 
         finish_if_over(session);
         return;
     }
-    session->ring_at = (session->ring_at + (size_t)got) % BARE_RING_BYTES;
-    bare_put_output(session, is_stderr, bytes, (size_t)got);
+    session->ring_at = (session->ring_at + (size_t)got) % LOAD_BARE_RING_BYTES;
+    load_bare_put_output(session, is_stderr, bytes, (size_t)got);
 }
 
 static void on_stdout(void *context, unsigned ready)
 {
-    struct bare_session *session = context;
+    struct load_bare_session *session = context;
 
     (void)ready;
     on_stream(session, &session->out, false);
@@ -78,7 +79,7 @@ static void on_stdout(void *context, unsigned ready)
 
 static void on_stderr(void *context, unsigned ready)
 {
-    struct bare_session *session = context;
+    struct load_bare_session *session = context;
 
     (void)ready;
     on_stream(session, &session->err, true);
@@ -86,7 +87,7 @@ static void on_stderr(void *context, unsigned ready)
 
 static void on_exit_ready(void *context, unsigned ready)
 {
-    struct bare_session *session = context;
+    struct load_bare_session *session = context;
     siginfo_t info = {0};
     int code;
 
@@ -96,13 +97,14 @@ static void on_exit_ready(void *context, unsigned ready)
     code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     close_source(session, &session->exit);
     session->has_exited = true;
-    bare_put_exited(session, code);
+    load_bare_put_exited(session, code);
     finish_if_over(session);
 }
 
-static struct bare_session *new_session(struct bare_conn *conn, const struct bare_request *request)
+static struct load_bare_session *new_session(struct load_bare_conn *conn,
+                                             const struct load_bare_request *request)
 {
-    struct bare_session *session = load_alloc(1, sizeof *session);
+    struct load_bare_session *session = load_alloc(1, sizeof *session);
 
     session->conn = conn;
     session->number = request->number;
@@ -114,9 +116,9 @@ static struct bare_session *new_session(struct bare_conn *conn, const struct bar
     return session;
 }
 
-static void enter(struct bare_session *session)
+static void enter(struct load_bare_session *session)
 {
-    struct bare_conn *conn = session->conn;
+    struct load_bare_conn *conn = session->conn;
 
     session->ring = take_ring(conn->server);
     session->next = conn->first;
@@ -126,12 +128,13 @@ static void enter(struct bare_session *session)
     load_idmap_put(&conn->sessions, session->id, strlen(session->id), session);
 }
 
-struct bare_session *bare_session_start(struct bare_conn *conn, const struct bare_request *request)
+struct load_bare_session *load_bare_session_start(struct load_bare_conn *conn,
+                                                  const struct load_bare_request *request)
 {
-    struct bare_session *session;
-    struct bare_child child;
+    struct load_bare_session *session;
+    struct load_bare_child child;
 
-    if (bare_spawn(request->argv, request->env, request->on_tty, &child) != 0)
+    if (load_bare_spawn(request->argv, request->env, request->on_tty, &child) != 0)
         return NULL;
     session = new_session(conn, request);
     session->pid = child.pid;
@@ -147,7 +150,7 @@ struct bare_session *bare_session_start(struct bare_conn *conn, const struct bar
     return session;
 }
 
-void bare_session_watch(struct bare_session *session)
+void load_bare_session_watch(struct load_bare_session *session)
 {
     struct load_loop *loop = &session->conn->server->loop;
 
@@ -157,7 +160,7 @@ void bare_session_watch(struct bare_session *session)
     load_loop_add(loop, &session->exit, LOAD_READABLE);
 }
 
-void bare_session_write(struct bare_session *session, struct wire_span bytes)
+void load_bare_session_write(struct load_bare_session *session, struct wire_span bytes)
 {
     while (bytes.size > 0) {
         ssize_t written = write(session->stdin_fd, bytes.data, bytes.size);
@@ -168,18 +171,18 @@ void bare_session_write(struct bare_session *session, struct wire_span bytes)
     }
 }
 
-void bare_session_kill(struct bare_session *session)
+void load_bare_session_kill(struct load_bare_session *session)
 {
     if (!session->has_exited)
         kill(-session->pid, SIGKILL);
 }
 
-void bare_session_free(struct bare_session *session)
+void load_bare_session_free(struct load_bare_session *session)
 {
-    struct bare_conn *conn = session->conn;
+    struct load_bare_conn *conn = session->conn;
 
     if (!session->has_exited) {
-        bare_session_kill(session);
+        load_bare_session_kill(session);
         waitpid(session->pid, NULL, 0);
     }
     close_source(session, &session->out);

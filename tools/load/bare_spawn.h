@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* A child that was started: its streams' ends here, and its pidfd. */
-struct bare_child {
+struct load_bare_child {
     pid_t pid;
     int stdin_fd;
     int stdout_fd; /* a terminal's master */
@@ -20,6 +20,7 @@ struct bare_child {
  * Starts argv in the root directory, in a session of its own, on three pipes or on a terminal of 24
  * rows and 80 columns. Returns 0, or -1 with errno set and nothing left open.
  */
-int bare_spawn(char *const *argv, char *const *env, bool on_tty, struct bare_child *out_child);
+int load_bare_spawn(char *const *argv, char *const *env, bool on_tty,
+                    struct load_bare_child *out_child);
 
 #endif

@@ -97,7 +97,8 @@ static int spawn(const struct streams *streams, char *const *argv, char *const *
     return error == 0 ? 0 : -1;
 }
 
-int bare_spawn(char *const *argv, char *const *env, bool on_tty, struct bare_child *out_child)
+int load_bare_spawn(char *const *argv, char *const *env, bool on_tty,
+                    struct load_bare_child *out_child)
 {
     struct streams streams = {.child = {-1, -1, -1}, .server = {-1, -1, -1}};
     int result = on_tty ? open_terminal(&streams) : open_pipes(&streams);

@@ -95,10 +95,10 @@ static void start(struct slot *slot)
     char *const argv[] = {program, NULL};
     char *const env[] = {locale, NULL};
     struct starts *starts = slot->starts;
-    struct bare_child child;
+    struct load_bare_child child;
 
     slot->start_ns = load_now_ns();
-    if (bare_spawn(argv, env, false, &child) != 0) {
+    if (load_bare_spawn(argv, env, false, &child) != 0) {
         load_say("cannot start /bin/true: %s", strerror(errno));
         starts->has_failed = true;
         return;

@@ -12,19 +12,19 @@
 #include <string.h>
 
 /* Which of the bare loops has a figure for a scenario. */
-enum { BARE_NONE = 0, BARE_JSON = 1, BARE_PACKETS = 2, BARE_SPAWN = 4 };
+enum { LOAD_BARE_NONE = 0, LOAD_BARE_JSON = 1, LOAD_BARE_PACKETS = 2, LOAD_BARE_SPAWN = 4 };
 
 static const struct measuring {
     const char *name;
     load_scenario_fn *run;
     unsigned bare;
 } scenarios[] = {
-    {"idle", load_scenario_idle, BARE_NONE},
-    {"starts", load_scenario_starts, BARE_JSON | BARE_SPAWN},
-    {"echo", load_scenario_echo, BARE_JSON},
-    {"throughput", load_scenario_throughput, BARE_JSON | BARE_PACKETS},
-    {"control", load_scenario_control, BARE_NONE},
-    {"flood", load_scenario_flood, BARE_NONE},
+    {"idle", load_scenario_idle, LOAD_BARE_NONE},
+    {"starts", load_scenario_starts, LOAD_BARE_JSON | LOAD_BARE_SPAWN},
+    {"echo", load_scenario_echo, LOAD_BARE_JSON},
+    {"throughput", load_scenario_throughput, LOAD_BARE_JSON | LOAD_BARE_PACKETS},
+    {"control", load_scenario_control, LOAD_BARE_NONE},
+    {"flood", load_scenario_flood, LOAD_BARE_NONE},
 };
 
 /* Whether a list with commas holds the name; NULL holds every name. */
@@ -74,18 +74,18 @@ static void run_bare(struct load_run *run, const struct measuring *measuring)
     char command[sizeof run->self + 64];
     struct load_target target = {.command = command, .dialect = run->options->dialect};
 
-    if (measuring->bare & BARE_JSON) {
+    if (measuring->bare & LOAD_BARE_JSON) {
         snprintf(command, sizeof command, "'%s' serve-bare", run->self);
         target.name = "bare loop";
         run_one(run, measuring->run, &target);
     }
-    if (measuring->bare & BARE_PACKETS) {
+    if (measuring->bare & LOAD_BARE_PACKETS) {
         snprintf(command, sizeof command, "'%s' serve-bare --packets", run->self);
         target.name = "bare binary";
         target.dialect = &load_dialect_packet;
         run_one(run, measuring->run, &target);
     }
-    if (measuring->bare & BARE_SPAWN)
+    if (measuring->bare & LOAD_BARE_SPAWN)
         run_spawn(run);
 }
 

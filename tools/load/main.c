@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "child") == 0)
         return load_child_main(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "serve-bare") == 0)
-        return bare_server_main(argc > 2 && strcmp(argv[2], "--packets") == 0);
+        return load_bare_server_main(argc > 2 && strcmp(argv[2], "--packets") == 0);
     if (load_options_read(argc, argv, &options) != 0)
         return 2;
     if (options.has_help || options.subcommand == NULL) {
