@@ -78,6 +78,7 @@ static int open_host(struct run_server *server, const struct run_rlimit *rlimit,
         .stdin_write_max_bytes = (size_t)options->max_message_bytes,
         .drain_quiet_ms = (unsigned)options->drain_quiet_ms,
         .drain_max_ms = (unsigned)options->drain_max_ms,
+        .cgroup = SESS_CGROUP_ON,
         .child_nofile_soft = rlimit->original_soft,
         .child_nofile_hard = rlimit->original_hard,
     };

@@ -255,9 +255,7 @@ static pid_t start_in_cgroup(struct sess_spawn *spawn, const struct child_ends *
 static void reap(const struct sess_spawn *spawn, int pidfd, pid_t pid)
 {
     siginfo_t info;
-    if (pidfd >= 0)
-        (void)spawn->platform->sys->wait_pidfd(pidfd, &info, WEXITED, NULL);
-    else
+    if (pidfd < 0 || spawn->platform->sys->wait_pidfd(pidfd, &info, WEXITED, NULL) != 0)
         (void)waitpid(pid, NULL, 0);
 }
 
