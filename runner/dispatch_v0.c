@@ -39,6 +39,8 @@ static enum wire_rpc_text write_text(const struct sess_request *request)
 {
     switch (request->result) {
     case SESS_E_EXITED:
+        if (run_proc_exit_was_told(request->session))
+            return WIRE_RPC_TEXT_UNKNOWN_SESSION;
         return sess_session_is_tty(request->session) ? WIRE_RPC_TEXT_V0_WRITE_FAILED
                                                      : WIRE_RPC_TEXT_V0_STDIN_CLOSED;
     case SESS_E_STDIN_CLOSED:

@@ -266,6 +266,13 @@ static void on_closed(struct sess_session *session, void *context, uint64_t seq,
     else
         wire_msg_process_closed(&writer, run_proc_id_json(proc), seq);
     send_event(proc, &writer);
+    proc->close_was_told = true;
+}
+
+bool run_proc_exit_was_told(const struct sess_session *session)
+{
+    const struct run_proc *proc = sess_session_context(session);
+    return proc->close_was_told;
 }
 
 static void on_gone(struct sess_session *session, void *context)

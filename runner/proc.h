@@ -26,10 +26,11 @@ struct run_proc {
     struct iocp_op leave;   /* out of the connection's table; the same */
     struct sess_request *early, *early_last; /* came before that; on the connection's strand */
     struct sess_request detach;              /* when the connection is over */
-    bool was_started; /* by the answer to the start; written before `started` is posted */
-    bool has_started; /* on the connection's strand: nothing is early any more */
-    bool in_table;    /* the same */
-    bool is_over;     /* on the session's strand: no event can come any more */
+    bool was_started;    /* by the answer to the start; written before `started` is posted */
+    bool has_started;    /* on the connection's strand: nothing is early any more */
+    bool in_table;       /* the same */
+    bool close_was_told; /* on the session's strand */
+    bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
     uint64_t id_key;             /* of its id, once it is gone */
     struct run_recent write_ids; /* on the connection's strand */
@@ -67,6 +68,10 @@ void run_proc_ask(struct run_proc *proc, struct sess_request *request);
 
 /* Gives decoded output bytes back that have been sent or dropped. Any thread. */
 void run_proc_consumed(struct run_proc *proc, uint32_t bytes);
+
+/* Whether the client was told that it has exited and that no more output comes. On the session's
+ * strand. */
+bool run_proc_exit_was_told(const struct sess_session *session);
 
 /* The connection is over: no more events come, and the session is killed. Takes the process out of
  * the table. On the connection's strand. */

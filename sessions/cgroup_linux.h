@@ -30,7 +30,7 @@ uint32_t sess_cgroups_take(struct sess_cgroups *cgroups, int *out_fd);
 void sess_cgroups_give(struct sess_cgroups *cgroups, uint32_t cgroup);
 
 /* Kills every process in it. Helper. */
-void sess_cgroups_kill(const struct sess_cgroups *cgroups, uint32_t cgroup);
+void sess_cgroups_kill(struct sess_cgroups *cgroups, uint32_t cgroup);
 
 /* Directories made and kept; 0 of NULL. */
 uint64_t sess_cgroups_count(const struct sess_cgroups *cgroups);

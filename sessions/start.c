@@ -130,6 +130,7 @@ static void abort_start(struct sess_session *session, int result, int os_error)
     if (session->voice == SESS_VOICE_ALL)
         session->voice = SESS_VOICE_GONE_ONLY;
     drop_spawn(session);
+    (void)sess_outputs_close(session); /* as far as they were opened */
     sess_stop_ask(session, SESS_STOP_FORCE, 0, SESS_ENDER_CLIENT);
 }
 

@@ -30,17 +30,6 @@ static void mask_broken_pipe(int how)
     (void)pthread_sigmask(how, &set, NULL);
 }
 
-void sup_begin(void)
-{
-    struct rlimit limit;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    mask_broken_pipe(SIG_BLOCK);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 void sup_let_broken_pipes_kill(void)
 {
     (void)signal(SIGPIPE, SIG_DFL);
@@ -75,6 +64,24 @@ void sup_thread_join(struct sup_thread *thread)
 {
     assert_int_equal(pthread_join(thread->id, NULL), 0);
     free(thread);
+}
+
+static void do_nothing(void *argument)
+{
+    (void)argument;
+}
+
+void sup_begin(void)
+{
+    struct rlimit limit;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    mask_broken_pipe(SIG_BLOCK);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    /* The first thread makes ThreadSanitizer start one of its own, which stays. */
+    sup_thread_join(sup_thread_start(do_nothing, NULL));
 }
 
 uint64_t sup_thread_id(void)

@@ -243,10 +243,11 @@ static void start_race(void *argument)
 {
     struct clockwork *clockwork = argument;
     uint64_t now_ns = iocp_now_ns(clockwork->world->port);
+    uint32_t longest_us = 100 + sup_random_below(&clockwork->random, 3000);
     clockwork->completions = 0;
     for (unsigned i = 0; i < clockwork->count; i++)
         tick_start(&clockwork->ticks[i],
-                   now_ns + (uint64_t)sup_random_below(&clockwork->random, 400) * 1000);
+                   now_ns + (uint64_t)sup_random_below(&clockwork->random, longest_us) * 1000);
 }
 
 static void cancel_one(void *argument)

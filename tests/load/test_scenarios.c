@@ -89,6 +89,8 @@ static void test_scenarios_soak(void **state)
     (void)state;
     RUNS("\"descriptors_left\":0,\"zombies\":0,", "soak", "--serve", BARE, "--json", "--sessions",
          "120");
+    RUNS("\"descriptors_left\":0,\"zombies\":0,", "soak", "--serve", BARE, "--json", "--sessions",
+         "30", "--pipeline", "2", "--connections", "3");
 }
 
 static void test_scenarios_limits_have_both_loops(void **state)

@@ -185,9 +185,13 @@ static int fault_epoll_ctl(int epoll_fd, int what, int fd, struct epoll_event *e
                                           : iocp_sys_default.epoll_ctl(epoll_fd, what, fd, event);
 }
 
+/* Asking may fail; the kernel cannot refuse to have a child reaped that it has reported dead. */
 static int fault_waitid(int pidfd, siginfo_t *info, int options, struct rusage *usage)
 {
-    return fails(FAULT_waitid, EAGAIN) ? -1 : iocp_sys_default.waitid(pidfd, info, options, usage);
+    bool asks = (options & WNOWAIT) != 0;
+    if (asks && fails(FAULT_waitid, EAGAIN))
+        return -1;
+    return iocp_sys_default.waitid(pidfd, info, options, usage);
 }
 
 static void *fault_alloc(size_t size)

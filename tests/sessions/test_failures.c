@@ -123,7 +123,6 @@ static void fail_each(void (*run)(void))
     for (int fault = 0; fault < FAULTS; fault++) {
         unsigned most = counts[fault] < CALLS_MAX ? counts[fault] : CALLS_MAX;
         for (unsigned n = 1; n <= most; n++) {
-            print_message("%s %u\n", faults_name((enum fault)fault), n);
             begin((enum fault)fault, n);
             run();
             failed += faults_hit();

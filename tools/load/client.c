@@ -50,11 +50,33 @@ static int64_t begin_request(struct load_link *link, enum load_pending_kind kind
     return id;
 }
 
+void load_client_send_backlog(struct load_link *link)
+{
+    struct load_buffer *backlog = &link->backlog;
+    size_t size_bytes;
+
+    while (load_buffer_size(backlog) > 0 && link->unanswered < link->client->options.pipeline) {
+        memcpy(&size_bytes, load_buffer_bytes(backlog), sizeof size_bytes);
+        load_conn_send(&link->conn, load_buffer_bytes(backlog) + sizeof size_bytes, size_bytes);
+        load_buffer_consume(backlog, sizeof size_bytes + size_bytes);
+        link->unanswered++;
+    }
+}
+
+/* Sends the request that was written, or lets it wait for replies: a server that queues a bounded
+ * number of requests may lock up with a client that sends more and more (Codex's does, at 128). */
 static void send_request(struct load_link *link)
 {
     struct load_buffer *request = &link->client->request;
+    size_t size_bytes = load_buffer_size(request);
 
-    load_conn_send(&link->conn, load_buffer_bytes(request), load_buffer_size(request));
+    if (!link->client->options.dialect->has_replies) {
+        load_conn_send(&link->conn, load_buffer_bytes(request), size_bytes);
+        return;
+    }
+    load_buffer_append(&link->backlog, &size_bytes, sizeof size_bytes);
+    load_buffer_append(&link->backlog, load_buffer_bytes(request), size_bytes);
+    load_client_send_backlog(link);
 }
 
 static void initialize(struct load_link *link)
@@ -102,6 +124,8 @@ int load_client_open(struct load_client *client, struct load_loop *loop,
     client->options = *options;
     if (options->connections == 0 || options->url == NULL)
         client->options.connections = 1;
+    if (options->pipeline == 0)
+        client->options.pipeline = LOAD_CLIENT_PIPELINE;
     if (options->patience_ms == 0)
         client->options.patience_ms = LOAD_CLIENT_PATIENCE_MS;
     client->links = load_alloc(client->options.connections, sizeof *client->links);
@@ -132,6 +156,7 @@ void load_client_close(struct load_client *client)
     for (unsigned i = 0; i < client->link_count; i++) {
         load_conn_close(&client->links[i].conn);
         load_idmap_deinit(&client->links[i].sessions);
+        load_buffer_deinit(&client->links[i].backlog);
     }
     for (uint32_t i = 0; i < client->session_count; i++)
         free_session(client->sessions[i]);
@@ -225,6 +250,10 @@ void load_client_give_up(struct load_client *client)
     load_faults_add(&client->faults, LOAD_FAULT_EVENT, client->pending_count,
                     "%u requests are without a reply", client->pending_count);
     client->pending_count = 0;
+    for (unsigned i = 0; i < client->link_count; i++) {
+        client->links[i].unanswered = 0;
+        load_buffer_clear(&client->links[i].backlog);
+    }
     if (client->pending != NULL)
         memset(client->pending, 0, client->pending_capacity * sizeof *client->pending);
     for (uint32_t i = 0; i < client->session_count; i++)

@@ -15,7 +15,10 @@
 #include "tools/load/loop.h"
 #include "tools/load/session.h"
 
-enum { LOAD_CLIENT_PATIENCE_MS = 20000 }; /* silence of a server after which it is called stuck */
+enum {
+    LOAD_CLIENT_PATIENCE_MS = 20000, /* silence of a server after which it is called stuck */
+    LOAD_CLIENT_PIPELINE = 100,      /* requests that wait for replies on one connection */
+};
 
 struct load_client_options {
     const struct load_dialect *dialect;
@@ -24,6 +27,7 @@ struct load_client_options {
     int read_fd;
     int write_fd;
     unsigned patience_ms; /* 0: LOAD_CLIENT_PATIENCE_MS */
+    unsigned pipeline;    /* 0: LOAD_CLIENT_PIPELINE; later requests wait for replies to earlier */
     unsigned connections; /* sessions are spread over them; streams: 1 */
     bool wants_quick_ack;
 };
@@ -33,6 +37,8 @@ struct load_link {
     struct load_client *client;
     struct load_conn conn;
     struct load_idmap sessions; /* by id, those that are not over */
+    uint32_t unanswered;        /* requests that were sent and have no reply */
+    struct load_buffer backlog; /* requests that wait for that: each its size, then its bytes */
 };
 
 /* A request that waits for its reply. */
@@ -63,7 +69,6 @@ struct load_client {
     unsigned link_count; /* of those that are open */
     bool has_ended;      /* a connection broke: nothing more can be expected */
     uint64_t messages;   /* received, of any kind */
-    uint64_t reply_count;
     struct load_message_reader reader;
     struct load_buffer request; /* reused for each request */
     struct load_buffer scratch;

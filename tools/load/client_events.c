@@ -123,7 +123,8 @@ static void on_reply(struct load_link *link, const struct load_event *event)
     request = client->pending[slot];
     client->pending[slot].id = 0;
     client->pending_count--;
-    client->reply_count++;
+    link->unanswered--;
+    load_client_send_backlog(link);
     answer(client, &request, event);
 }
 

@@ -41,6 +41,7 @@ static const char usage[] =
     "  --seconds N           about how long each case is measured (3)\n"
     "  --quiet N             how long idle stays quiet, in seconds (10)\n"
     "  --in-flight N         echoes under way at once (16)\n"
+    "  --pipeline N          requests without a reply on one connection (100)\n"
     "  --connections N       spread the sessions over N connections (1)\n"
     "  --ack-quick           acknowledge at once (TCP_QUICKACK): takes out the waits of a\n"
     "                        server that does not set TCP_NODELAY\n"

@@ -43,6 +43,7 @@ struct load_options {
     enum load_tty_choice tty;
     unsigned connections;
     unsigned in_flight;
+    unsigned pipeline;      /* 0: the client's own */
     unsigned seconds;       /* about how long each case is measured */
     unsigned quiet_seconds; /* of idle */
     const char *only;       /* of bench: scenarios with commas between; NULL: all */

@@ -25,6 +25,7 @@ enum option_code {
     OPTION_TTY,
     OPTION_CONNECTIONS,
     OPTION_IN_FLIGHT,
+    OPTION_PIPELINE,
     OPTION_SECONDS,
     OPTION_QUIET,
     OPTION_ONLY,
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
     {"tty", required_argument, NULL, OPTION_TTY},
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
     {"in-flight", required_argument, NULL, OPTION_IN_FLIGHT},
+    {"pipeline", required_argument, NULL, OPTION_PIPELINE},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"quiet", required_argument, NULL, OPTION_QUIET},
     {"only", required_argument, NULL, OPTION_ONLY},
@@ -224,6 +226,8 @@ static int read_option(int code, char *value, struct load_options *options)
         return read_number(value, 1000, "connections", &options->connections);
     case OPTION_IN_FLIGHT:
         return read_number(value, 100000, "in-flight", &options->in_flight);
+    case OPTION_PIPELINE:
+        return read_number(value, 1000000, "pipeline", &options->pipeline);
     case OPTION_SECONDS:
         return read_number(value, 3600, "seconds", &options->seconds);
     case OPTION_QUIET:

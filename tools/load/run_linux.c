@@ -35,13 +35,16 @@ void load_run_deinit(struct load_run *run)
     load_report_deinit(&run->report);
 }
 
-/* The processes of a server that somebody else started. */
+/* The processes of a server that somebody else started, if it is on this machine. */
 static void find_processes(struct load_run *run)
 {
-    const char *colon = strrchr(run->target.url, ':');
+    const char *url = run->target.url;
+    const char *colon = strrchr(url, ':');
+    bool is_local = strstr(url, "://127.") != NULL || strstr(url, "://[::1]") != NULL ||
+                    strstr(url, "://localhost:") != NULL;
     pid_t pid = run->options->server_pid;
 
-    if (pid == 0 && colon != NULL)
+    if (pid == 0 && is_local && colon != NULL)
         pid = load_proc_listener((unsigned)strtoul(colon + 1, NULL, 10));
     run->set.count = 0;
     if (pid > 0)
@@ -113,6 +116,7 @@ int load_run_open_client(struct load_run *run, struct load_client *client, unsig
         .dialect = run->target.dialect,
         .url = run->target.url,
         .token = run->options->token,
+        .pipeline = run->options->pipeline,
         .connections = connections,
         .wants_quick_ack = run->options->wants_quick_ack,
     };
