@@ -5,7 +5,9 @@
  * system starts an operation; a worker reports its completion by calling the operation's callback.
  * Every operation belongs to a strand; callbacks of one strand never overlap. The rules that hold
  * for everything below, and that tests/iocp checks on every backend, are numbered here:
- *
+ */
+
+/*
  *  1. An operation lives in its owner's memory. Starting one allocates nothing.
  *  2. An operation that was started completes exactly once, from a worker, never inside the call
  *     that started it. In the callback it is idle again and may be started again.
@@ -138,6 +140,7 @@ struct iocp_stats {
     uint64_t timer_settings; /* system calls that set the timer */
     uint64_t wait_threads;   /* Windows: threads that wait for processes now */
 };
+/* Any thread. */
 void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats);
 
 /* ---- Operations and strands ----------------------------------------------------------------- */
@@ -407,6 +410,7 @@ struct iocp_timer {
     struct iocp_timer *child, *sibling, *prev; /* private: the pairing heap */
 };
 
+/* Prepares a timer of the strand; on_timer is called each time that it completes. */
 void iocp_timer_init(struct iocp_timer *timer, struct iocp_strand *strand, iocp_callback *on_timer);
 
 /* Completes with 0 not before iocp_now_ns reaches deadline_ns, or with CANCELLED. On the strand. */

@@ -174,6 +174,7 @@ void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n);
 
 /* ---- slab.c ---- */
 
+/* Opens and closes the pool; at the end nothing may be leased (asserted). */
 void iocp_slabs_init(struct iocp_port *port, unsigned limit);
 void iocp_slabs_deinit(struct iocp_port *port);
 /* Gives the worker's partly filled and spare slabs back; at its end. */
@@ -192,6 +193,7 @@ bool iocp_slab_unstarve(struct iocp_port *port, struct iocp_op *op);
 
 /* ---- timer.c ---- */
 
+/* Opens and closes the timers; at the end none may be set (asserted). */
 void iocp_timers_init(struct iocp_port *port);
 void iocp_timers_deinit(struct iocp_port *port);
 /* Completes the timers that are due and sets the system's timer for the next; on a worker. */
@@ -199,11 +201,13 @@ void iocp_timers_fire(struct iocp_port *port);
 
 /* ---- helper.c ---- */
 
+/* Starts and ends the helper threads. Closing may follow an opening that failed halfway. */
 IOCP_MUST_CHECK int iocp_helpers_open(struct iocp_port *port, int *out_os_error);
 void iocp_helpers_close(struct iocp_port *port);
 
 /* ---- Backend: once per system ---- */
 
+/* Opens and closes what the port has of the system; port->backend is set while it is open. */
 IOCP_MUST_CHECK int iocp_backend_open(struct iocp_port *port, int *out_os_error);
 void iocp_backend_close(struct iocp_port *port);
 /* Takes events from the kernel and queues what they are for; block: waits for the first. */

@@ -10,7 +10,9 @@
  *    IN_GONE      the end is near: IN_READY stays set           OUT_GONE   likewise
  *
  * Each direction of a slot, changed by compare-and-swap:
- *
+ */
+
+/*
  *               park (strand)                     event (any worker)
  *    quiet  ------------------->  parked  ------------------------------->  ready, op queued
  *      |                            |  unpark (strand: cancel)                 |
@@ -49,6 +51,7 @@ struct iocp_slots {
     uint32_t live;
 };
 
+/* An empty table. */
 void iocp_slots_init(struct iocp_slots *slots);
 /* Frees the chunks; no slot may be live (asserted). */
 void iocp_slots_deinit(const struct iocp_port *port, struct iocp_slots *slots);

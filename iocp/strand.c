@@ -6,7 +6,9 @@
  *   NULL      the strand is not scheduled; whoever pushes first schedules it
  *   an op     scheduled, newest first, not yet seen by a worker
  *   RUNNING   a worker has it, and nothing new came
- *
+ */
+
+/*
  *            push (schedules)             exchange                  compare-and-swap
  *    NULL ---------------------> op ------------------> RUNNING ------------------------> NULL
  *                                ^                         |    nothing new: not scheduled

@@ -20,11 +20,13 @@ struct iocp_thread {
     _Alignas(8) unsigned char bytes[8];
 };
 
+/* A lock that one thread has at a time; not recursive. */
 void iocp_lock_init(struct iocp_lock *lock);
 void iocp_lock_deinit(struct iocp_lock *lock);
 void iocp_lock_take(struct iocp_lock *lock);
 void iocp_lock_give(struct iocp_lock *lock);
 
+/* What threads wait for with a lock held. */
 void iocp_cond_init(struct iocp_cond *cond);
 void iocp_cond_deinit(struct iocp_cond *cond);
 /* Waits with the lock held on entry and on return; may return without a reason. */

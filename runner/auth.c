@@ -1,4 +1,6 @@
-/* Checks of the Authorization and Host headers (auth.h). */
+/* Checks of the Authorization and Host headers (auth.h). Pure functions for any thread; the file
+ * that a token comes from is read in auth_token_unix.c.
+ */
 #include "runner/auth.h"
 
 #include "runner/listen_ip.h"

@@ -5,7 +5,9 @@
  *      |  (unix://)  |  (ws, GET)        ^          |                      ^
  *      +-------------+---(newline)-------+          +----------------------+
  *                                                    from every state: the peer is gone
- *
+ */
+
+/*
  *   CHECKING   a helper asks the system who is at the other end
  *   SNIFFING   unix://: the first bytes tell WebSocket from newline JSON-RPC
  *   HANDSHAKE  the HTTP request of a WebSocket, or of a health question
@@ -135,6 +137,7 @@ struct run_conn *run_conn_new(struct run_server *server, struct run_listener *li
 /* Begins to serve it. On the server's strand, once. */
 void run_conn_start(struct run_conn *conn);
 
+/* References; see Life above. Any thread that has one. */
 struct run_conn *run_conn_ref(struct run_conn *conn);
 void run_conn_unref(struct run_conn *conn);
 
@@ -188,6 +191,7 @@ void run_conn_clock(struct run_conn *conn);
 /* Reads on unless that has to wait. */
 void run_conn_read_more(struct run_conn *conn);
 
+/* Goes on to a later state (asserted). */
 void run_conn_set_state(struct run_conn *conn, enum run_conn_state state);
 /* Begins reading with this framing. */
 void run_conn_begin(struct run_conn *conn, enum run_framing framing);

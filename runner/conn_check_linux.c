@@ -11,7 +11,7 @@ static void look(struct iocp_help *help)
     struct run_conn *conn = IOCP_OWNER(help, struct run_conn, check);
     int64_t uid = -1;
     int result = run_peer_uid((int)conn->check_handle, &uid);
-    conn->check_allowed = result == 0 && uid == conn->server->own_uid;
+    conn->check_allowed = result == 0 && uid == conn->server->environment.own_uid;
 }
 
 static void on_looked(struct iocp_op *op)

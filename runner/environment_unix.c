@@ -72,7 +72,7 @@ void run_environment_init(struct run_environment *environment)
     const struct passwd *user = getpwuid(geteuid());
     const char *home = getenv("HOME"), *temp = getenv("TMPDIR");
     char *cwd = getcwd(NULL, 0);
-    *environment = (struct run_environment){0};
+    *environment = (struct run_environment){.own_uid = (int64_t)geteuid()};
     learn_shell(environment, user);
     if ((home == NULL || home[0] != '/') && user != NULL)
         home = user->pw_dir;

@@ -4,7 +4,9 @@
  * forks the SERVER, all before any thread exists. Both keepers are child subreapers: whatever
  * descends from the server and loses its parent, also by forking twice and calling setsid, is
  * adopted by the inner keeper, which reaps it. Keepers sleep in one call and wake for signals only.
- *
+ */
+
+/*
  * Who dies (by SIGKILL or otherwise) and what follows:
  *   server   the inner keeper adopts all that is left and kills until nothing is; then both
  *            keepers end with the server's exit code or by its signal (without core dumps)

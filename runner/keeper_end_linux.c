@@ -7,7 +7,9 @@
  * between. Deeper ones become direct children when their parents die. That alone is enough; where a
  * tree proves to be deep, later passes go down it and kill what they can hold by a pidfd, which
  * spares a wait for each generation (on a machine that a fork bomb keeps busy, a second each).
- *
+ */
+
+/*
  * Why it ends, even against processes that fork as fast as they can:
  * 1. A process that has a SIGKILL pending never completes a fork.
  * 2. A process hands its children on before it becomes a zombie. So every living descendant has a

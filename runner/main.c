@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
+    STDERR_DESCRIPTOR = 2,
     LOG_CLOSE_MS = 1000,   /* for a reader of the log that is slow */
     STDOUT_CLOSE_MS = 2000 /* the same for standard output */
 };
@@ -34,7 +34,7 @@ static int open_log(struct run_server *server, struct run_why *out_why)
 {
     struct run_log_options options = {.level = server->options->log_level,
                                       .json = server->options->log_json,
-                                      .fd = STDERR_FILENO};
+                                      .fd = STDERR_DESCRIPTOR};
     if (run_log_open(&options, &server->log) != 0)
         return run_why_set(out_why, -1, "cannot start the log: out of memory or threads");
     return 0;
@@ -191,7 +191,6 @@ static int start_server(const struct run_options *options)
         return EXIT_FAILURE;
     server->options = options;
     server->env = (const char *const *)environ;
-    server->own_uid = (int64_t)geteuid();
     if (load_auth(server, &why) != 0 || run_keeper_start(&keeper_options, &keeper, &why) != 0) {
         free(server);
         return fail(&why);

@@ -1,4 +1,6 @@
-/* The table of options (options_table.h): the one place of names, defaults, bounds and reasons. */
+/* The table of options (options_table.h): the one place of names, defaults, bounds and reasons, from
+ * which the command line is read and the help is made. Constant data.
+ */
 #include "runner/options_table.h"
 
 #define AT(member) offsetof(struct run_options, member)

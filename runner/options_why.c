@@ -1,4 +1,6 @@
-/* Fills the text of a refusal (options_why.h). */
+/* Fills the text of a refusal (options_why.h). What does not fit is cut. Any thread, as long as the
+ * text is its own.
+ */
 #include "runner/options_why.h"
 
 #include <stdarg.h>

@@ -44,6 +44,7 @@ struct run_frame *run_frame_new(struct iocp_port *port, uint32_t size_bytes);
 /* Gives the frame's memory back; its proc must have been taken care of. NULL is taken. */
 void run_frame_free(struct run_frame *frame);
 
+/* An empty queue. */
 void run_outq_init(struct run_outq *queue);
 
 /* Takes the frame over. Any thread. */

@@ -53,6 +53,7 @@ void run_proc_start(struct run_conn *conn, const struct run_proc_start *start);
 /* The process of this id, borrowed from the table, or NULL. On the connection's strand. */
 struct run_proc *run_proc_find(struct run_conn *conn, struct wire_span id);
 
+/* References; see Life above. Any thread that has one. */
 struct run_proc *run_proc_ref(struct run_proc *proc);
 void run_proc_unref(struct run_proc *proc);
 

@@ -22,6 +22,7 @@ struct run_recent {
 /* The key of a name; never 0. seed is 64 secret random bits. Any thread. */
 uint64_t run_recent_key(uint64_t seed, struct wire_span name);
 
+/* Begins and ends; allocates nothing before the first name. */
 void run_recent_init(struct run_recent *recent);
 void run_recent_deinit(struct run_recent *recent);
 

@@ -50,7 +50,6 @@ struct run_server {
     const char *const *env;
     struct run_environment environment;
     int64_t keeper_pid;
-    int64_t own_uid;
 
     uint8_t state; /* enum run_server_state */
     _Atomic bool forced;

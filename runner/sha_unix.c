@@ -1,4 +1,6 @@
-/* Hash functions of libnettle (sha.h). */
+/* The hash functions of sha.h by libnettle, whose contexts live on the stack. Any thread. Windows
+ * has its own file, with the system's library.
+ */
 #include "runner/sha.h"
 
 #include <nettle/sha1.h>

@@ -1,4 +1,6 @@
-/* Counting requests to stop (signals.h). */
+/* Counting requests to stop (signals.h): the same request may come from its sender and from the
+ * keeper. Pure; the votes belong to the server's strand.
+ */
 #include "runner/signals.h"
 
 static unsigned larger(unsigned a, unsigned b)

@@ -232,9 +232,9 @@ static bool note_killed(struct sess_cgroups *cgroups, uint32_t cgroup, bool kill
     return before;
 }
 
-/* Linux kills whatever is cloned into a cgroup that cgroup.kill was ever used on: clone compares the
- * count of kills of the target with that of the caller's own cgroup (seen with 6.18). So a killed
- * one is made anew. */
+/* Linux kills whatever is cloned into a cgroup that cgroup.kill was ever used on: clone compares
+ * the count of kills of the target with that of the caller's own cgroup (seen with 6.18). So a
+ * killed one is made anew. */
 static bool renew(struct sess_cgroups *cgroups, uint32_t cgroup)
 {
     char path[PATH_BYTES];

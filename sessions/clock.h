@@ -21,6 +21,7 @@ struct sess_clock {
     uint64_t due_ns[SESS_DEADLINES]; /* 0: not set */
 };
 
+/* Prepares it; nothing is set. */
 void sess_clock_init(struct sess_session *session);
 
 /* Sets a deadline; 0 takes it back. It is called back once. */

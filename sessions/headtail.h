@@ -10,7 +10,9 @@
  * index entry a chunk, and grows with what was written, not with the cap. What is held counts
  * against a budget that all sessions share: at its limit nothing grows any more; above its soft
  * limit somebody (reclaim.h) asks the idlest to shrink.
- *
+ */
+
+/*
  * If memory runs out the tail and the chunk are given up and counted: append cannot fail.
  * Threads: owned by one strand. Knows no session.
  */

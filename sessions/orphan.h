@@ -30,6 +30,7 @@ struct sess_orphans {
     bool closing;
 };
 
+/* Prepares it; nothing is allocated. */
 void sess_orphans_init(struct sess_orphans *orphans, struct iocp_strand *strand);
 
 /* Takes the handle over: it is discarded from, or closed if there are SESS_ORPHANS_MAX or no

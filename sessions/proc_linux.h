@@ -26,6 +26,7 @@ struct sess_procs {
 bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
                      const struct sess_memory *memory);
 
+/* Frees the list. */
 void sess_procs_free(struct sess_procs *procs, const struct sess_memory *memory);
 
 /* The process of that id in the last scan, or NULL. */

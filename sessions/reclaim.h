@@ -44,6 +44,7 @@ struct sess_reclaimer {
     _Atomic uint64_t rest_until_ns; /* nobody had anything to give: no new round before */
 };
 
+/* Prepares it; nothing is allocated. */
 void sess_reclaimer_init(struct sess_reclaimer *reclaimer, struct iocp_strand *strand,
                          struct sess_budget *budget);
 

@@ -7,7 +7,9 @@
  * its own; in the callback the memory is the caller's again. Requests of one session are taken in
  * the order in which they were posted. All but writes and the closing of stdin are answered at
  * once; those are answered in their order among themselves and do not hold the others up.
- *
+ */
+
+/*
  *    kind         answered when                   results besides 0
  *    WRITE        its bytes are in the queue      STARTING, STDIN_CLOSED, STDIN_FULL, TOO_LARGE,
  *                                                 EXITED

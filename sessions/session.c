@@ -20,11 +20,22 @@ void sess_session_change(struct sess_session *session, enum sess_happening happe
 
 /* ---- The exit ---- */
 
+static void reap(struct sess_session *session, struct iocp_usage *out_usage)
+{
+    assert(session->watch == SESS_WATCH_SEEN);
+    iocp_exit_reap(&session->exit, out_usage);
+    session->watch = SESS_WATCH_NONE;
+}
+
+/* If no signal to its group can follow the leader is reaped with that. */
 static void record_usage(struct sess_session *session)
 {
     struct sess_record *record = &session->record;
     struct iocp_usage usage;
-    sess_process_usage(session->host->platform, session->exit.handle, &usage);
+    if (sess_outputs_ended(session) && sess_stop_is_over(session))
+        reap(session, &usage);
+    else
+        sess_process_usage(session->host->platform, session->exit.handle, &usage);
     /* A program cannot have been started without any of both: nothing there means nothing known. */
     record->has_cpu = usage.peak_rss_bytes > 0 || usage.user_us + usage.system_us > 0;
     record->cpu_user_us = usage.user_us;
@@ -91,9 +102,8 @@ static void release(struct sess_session *session)
     bool closed = sess_outputs_close(session) && sess_stdin_is_over(session);
     if (!closed || !sess_stop_is_over(session) || !sess_clock_stop(session))
         return;
-    assert(session->watch == SESS_WATCH_SEEN);
-    iocp_exit_reap(&session->exit, NULL);
-    session->watch = SESS_WATCH_NONE;
+    if (session->watch == SESS_WATCH_SEEN)
+        reap(session, NULL);
     give_resources(session);
     sess_platform_give_cgroup(session->host->platform, session->stop.tree.cgroup);
     sess_session_change(session, SESS_HAPPENS_RELEASED);

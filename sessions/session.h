@@ -11,7 +11,9 @@
  * Threads: everything of a session happens on its own strand. Its owner hears of it by the events
  * below, which are called on that strand, and asks of it by requests (request.h), which are
  * answered there. Only start, ref, unref, consumed and requests are for any thread.
- *
+ */
+
+/*
  * Life: one heap block, reference counted. sess_session_start gives its caller one reference; the
  * session holds one of itself until it is gone. A gone session is a tombstone: it has no process
  * and no handle, still answers requests, and still has its record and its retained output. The
@@ -97,8 +99,9 @@ void sess_session_unref(struct sess_session *session);
 /* ---- Flow ---------------------------------------------------------------------------------------
  */
 
-/* Counts bytes as owed beside those of the chunk: a consumer whose own queue is full, whoever filled
- * it, makes this session wait by it. They are given back like the others. In on_output only. */
+/* Counts bytes as owed beside those of the chunk: a consumer whose own queue is full, whoever
+ * filled it, makes this session wait by it. They are given back like the others. In on_output only.
+ */
 void sess_session_charge(struct sess_session *session, uint32_t bytes);
 
 /* Gives bytes of delivered chunks back. When a session's owed bytes reach its window it stops

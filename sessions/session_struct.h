@@ -100,6 +100,7 @@ void sess_request_answer(struct sess_request *request);
 /* ---- event.c: each tells the owner, if it is to be told ----------------------------------------
  */
 
+/* Calls the owner's on_start. */
 void sess_event_start(struct sess_session *session, const struct sess_started *started);
 void sess_event_output(struct sess_session *session, const struct sess_chunk *chunk);
 void sess_event_exited(struct sess_session *session);

@@ -103,7 +103,8 @@ void sess_stop_due(struct sess_session *session)
     case SESS_STOPPING_TERMINATING:
     case SESS_STOPPING_COUNTING:
     case SESS_STOPPING_DONE:
-        sess_process_kill_group(session->host->platform, session->os_pid);
+        if (session->watch != SESS_WATCH_NONE)
+            sess_process_kill_group(session->host->platform, session->os_pid);
         if (session->state < SESS_EXITED)
             be_sure(session);
         break;

@@ -50,6 +50,7 @@ struct sess_trees {
     const struct sess_memory *memory;
 };
 
+/* Prepares it; nothing is allocated. */
 void sess_trees_init(struct sess_trees *trees, struct iocp_strand *strand,
                      struct sess_platform *platform, const struct sess_memory *memory);
 

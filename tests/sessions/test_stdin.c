@@ -356,8 +356,11 @@ static void test_stdin_tty_backpressure(void **state)
     spec.env = env;
     char *text = malloc(LINES * 10 + 1);
     assert_non_null(text);
-    for (int i = 0; i < LINES; i++)
-        (void)snprintf(text + (size_t)i * 10, 11, "%09d\n", i);
+    for (int i = 0; i < LINES; i++) {
+        char line[32];
+        (void)snprintf(line, sizeof(line), "%09d\n", i);
+        memcpy(text + (size_t)i * 10, line, 10);
+    }
     struct sup_tap *tap = sup_start(&world, &spec);
     sup_wait_text(tap, SESS_PTY, "ready");
     assert_int_equal(sup_write(&world, tap, text, LINES * 10), 0);
