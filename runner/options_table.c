@@ -1,5 +1,5 @@
-/* The table of options (options_table.h): the one place of names, defaults, bounds and reasons, from
- * which the command line is read and the help is made. Constant data.
+/* The table of options (options_table.h): the one place of names, defaults, bounds and reasons. The
+ * command line is read and the help is made from it. Constant data.
  */
 #include "runner/options_table.h"
 

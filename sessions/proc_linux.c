@@ -88,7 +88,8 @@ bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
             fits = add(procs, memory, &proc);
     }
     (void)closedir(dir);
-    qsort(procs->list, procs->count, sizeof(*procs->list), by_pid);
+    if (procs->count > 0)
+        qsort(procs->list, procs->count, sizeof(*procs->list), by_pid);
     return fits && procs->count > 0;
 }
 

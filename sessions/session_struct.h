@@ -49,8 +49,8 @@ struct sess_session {
     enum sess_state state : 8;
     enum sess_voice voice : 8;
     enum sess_watch watch : 8;
-    enum sess_stdio stdio : 8;
     enum sess_close_reason close_reason : 8;
+    enum sess_stdio stdio; /* apart from the others: it is read from any thread */
 
     struct iocp_op wake;      /* kicked by consumers and by the host */
     struct iocp_op end;       /* posted by the last unref */

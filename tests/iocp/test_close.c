@@ -185,6 +185,47 @@ static void test_close_of_an_idle_stream(void **state)
     sup_world_close(world);
 }
 
+/* A handle that is none is the caller's still, and nothing is left of the attempt. */
+struct attempt {
+    struct sup_box *box;
+    struct iocp_stream stream;
+    struct iocp_listener listener;
+    iocp_handle handle;
+    int stream_result, stream_os_error, listener_result, listener_os_error;
+};
+
+static void try_to_open(void *argument)
+{
+    struct attempt *attempt = argument;
+    attempt->stream_result =
+        iocp_stream_open(&attempt->stream, &attempt->box->strand, attempt->handle, IOCP_STREAM_PIPE,
+                         &order_events, &attempt->stream_os_error);
+    attempt->listener_result =
+        iocp_listener_open(&attempt->listener, &attempt->box->strand, attempt->handle,
+                           on_order_read, NULL, &attempt->listener_os_error);
+}
+
+static void test_open_of_a_dead_handle_fails(void **state)
+{
+    (void)state;
+    struct sup_world *world = sup_world_open(NULL);
+    struct attempt *attempt = sup_new(sizeof *attempt);
+    struct sup_pair pair;
+    attempt->box = sup_box_new(world);
+    assert_true(sup_pair_open(world->port, SUP_PIPE_IN, &pair));
+    attempt->handle = pair.ours;
+    iocp_handle_close(world->port, pair.ours);
+    sup_box_call(attempt->box, try_to_open, attempt);
+    assert_true(attempt->stream_result < 0);
+    assert_int_not_equal(attempt->stream_os_error, 0);
+    assert_true(attempt->listener_result < 0);
+    assert_int_not_equal(attempt->listener_os_error, 0);
+    sup_end_close(&pair.theirs);
+    sup_box_end(attempt->box);
+    free(attempt);
+    sup_world_close(world);
+}
+
 /* ---- Freed in the callback ------------------------------------------------------------------- */
 
 enum { MAYFLIES = SUP_COUNT(4000, 600) };
@@ -366,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_close_with_everything_waiting),
         cmocka_unit_test(test_close_right_after_the_starts),
         cmocka_unit_test(test_close_of_an_idle_stream),
+        cmocka_unit_test(test_open_of_a_dead_handle_fails),
         cmocka_unit_test(test_close_while_events_arrive),
         cmocka_unit_test(test_new_stream_gets_no_old_events),
     };

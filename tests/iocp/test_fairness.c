@@ -25,7 +25,8 @@ struct scene {
     struct flood floods[FLOODS_MAX];
     unsigned flood_count;
     bool stopping;
-    uint64_t ran; /* callbacks of all floods */
+    uint64_t ran; /* callbacks of all floods, or bytes that they read */
+    bool weighs_bytes;
     uint32_t pace;
     struct sup_tally stopped;
     /* The one that wants its turn, and what it cost in callbacks of the floods. */
@@ -62,9 +63,9 @@ static void ask(struct scene *scene)
     scene->asked = ASK_NOTHING;
 }
 
-static void one_of_the_flood(struct scene *scene)
+static void one_of_the_flood(struct scene *scene, uint32_t bytes)
 {
-    scene->ran++;
+    scene->ran += scene->weighs_bytes ? bytes : 1;
     sup_spin(scene->pace);
     if (scene->asked != ASK_NOTHING)
         ask(scene);
@@ -110,24 +111,30 @@ static void on_scene_close(struct iocp_op *op)
 static void on_flood_post(struct iocp_op *op)
 {
     struct flood *flood = IOCP_OWNER(op, struct flood, op);
-    one_of_the_flood(flood->scene);
+    one_of_the_flood(flood->scene, 0);
     if (flood->scene->stopping)
         sup_tally_add(&flood->scene->stopped, 1);
     else
         iocp_post(op);
 }
 
+static uint32_t flood_read_bytes(const struct scene *scene)
+{
+    return scene->weighs_bytes ? IOCP_READ_MAX : 100;
+}
+
 static void on_flood_read(struct iocp_op *op)
 {
     struct iocp_stream *stream = IOCP_OWNER(op, struct iocp_stream, read);
     struct flood *flood = IOCP_OWNER(stream, struct flood, stream);
+    uint32_t bytes = stream->slice.size_bytes;
     SUP_CHECK(op->result == 0);
     iocp_slice_unref(&stream->slice);
-    one_of_the_flood(flood->scene);
+    one_of_the_flood(flood->scene, bytes);
     if (flood->scene->stopping)
         iocp_close_start(stream);
     else
-        iocp_read_start(stream, 100);
+        iocp_read_start(stream, flood_read_bytes(flood->scene));
 }
 
 static void on_flood_close(struct iocp_op *op)
@@ -143,7 +150,7 @@ static void open_flood(void *argument)
     int os_error;
     SUP_CHECK(iocp_stream_open(&flood->stream, &flood->box->strand, flood->handle, IOCP_STREAM_PIPE,
                                &events, &os_error) == IOCP_OK);
-    iocp_read_start(&flood->stream, 100);
+    iocp_read_start(&flood->stream, flood_read_bytes(flood->scene));
 }
 
 static void send_without_end(void *argument)
@@ -191,7 +198,9 @@ static void open_scene_stream(void *argument)
                                &events, &os_error) == IOCP_OK);
 }
 
-static struct scene *scene_new(unsigned flood_count, bool reads, uint32_t pace)
+enum floods { FLOOD_OF_POSTS, FLOOD_OF_READS, FLOOD_OF_BYTES };
+
+static struct scene *scene_new(unsigned flood_count, enum floods floods, uint32_t pace)
 {
     const struct iocp_port_options options = {.workers = 1};
     struct scene *scene = sup_new(sizeof *scene);
@@ -199,6 +208,7 @@ static struct scene *scene_new(unsigned flood_count, bool reads, uint32_t pace)
     scene->world = sup_world_open(&options);
     scene->box = sup_box_new(scene->world);
     scene->pace = pace;
+    scene->weighs_bytes = floods == FLOOD_OF_BYTES;
     scene->flood_count = flood_count;
     assert_true(sup_pair_open(scene->world->port, SUP_PIPE_IN, &pair));
     scene->handle = pair.ours;
@@ -208,7 +218,7 @@ static struct scene *scene_new(unsigned flood_count, bool reads, uint32_t pace)
     sup_box_call(scene->box, open_scene_stream, scene);
     for (unsigned i = 0; i < flood_count; i++) {
         scene->floods[i].scene = scene;
-        start_flood(&scene->floods[i], reads);
+        start_flood(&scene->floods[i], floods != FLOOD_OF_POSTS);
     }
     return scene;
 }
@@ -284,7 +294,7 @@ static void test_strands_take_turns(void **state)
     (void)state;
     static const unsigned counts[] = {1, 7, FLOODS_MAX};
     for (unsigned i = 0; i < 3; i++) {
-        struct scene *scene = scene_new(counts[i], false, 0);
+        struct scene *scene = scene_new(counts[i], FLOOD_OF_POSTS, 0);
         check_answers(scene, want_post, (uint64_t)counts[i] * IOCP_TURN_CALLBACKS);
         scene_free(scene);
     }
@@ -301,7 +311,7 @@ static void test_flood_of_posts_does_not_hide_data(void **state)
     (void)state;
     static const unsigned counts[] = {1, 7, FLOODS_MAX};
     for (unsigned i = 0; i < 3; i++) {
-        struct scene *scene = scene_new(counts[i], false, 0);
+        struct scene *scene = scene_new(counts[i], FLOOD_OF_POSTS, 0);
         check_answers(scene, want_data, data_bound(counts[i]));
         scene_free(scene);
     }
@@ -312,8 +322,20 @@ static void test_flood_of_reads_does_not_hide_data(void **state)
     (void)state;
     static const unsigned counts[] = {1, 3};
     for (unsigned i = 0; i < 2; i++) {
-        struct scene *scene = scene_new(counts[i], true, 0);
+        struct scene *scene = scene_new(counts[i], FLOOD_OF_READS, 0);
         check_answers(scene, want_data, data_bound(counts[i]));
+        scene_free(scene);
+    }
+}
+
+/* A turn is bounded in bytes, too; a read that began within it may go beyond. */
+static void test_flood_of_bytes_gives_others_their_turn(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {1, 3};
+    for (unsigned i = 0; i < 2; i++) {
+        struct scene *scene = scene_new(counts[i], FLOOD_OF_BYTES, 0);
+        check_answers(scene, want_post, (uint64_t)counts[i] * (IOCP_TURN_BYTES + IOCP_READ_MAX));
         scene_free(scene);
     }
 }
@@ -323,10 +345,10 @@ static void test_flood_of_reads_does_not_hide_data(void **state)
 static void test_flood_does_not_hide_timers(void **state)
 {
     (void)state;
-    struct scene *posts = scene_new(1, false, 30);
+    struct scene *posts = scene_new(1, FLOOD_OF_POSTS, 30);
     check_answers(posts, want_timer, 20 * data_bound(1));
     scene_free(posts);
-    struct scene *reads = scene_new(1, true, 30);
+    struct scene *reads = scene_new(1, FLOOD_OF_READS, 30);
     check_answers(reads, want_timer, 20 * data_bound(1));
     scene_free(reads);
 }
@@ -337,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_strands_take_turns),
         cmocka_unit_test(test_flood_of_posts_does_not_hide_data),
         cmocka_unit_test(test_flood_of_reads_does_not_hide_data),
+        cmocka_unit_test(test_flood_of_bytes_gives_others_their_turn),
         cmocka_unit_test(test_flood_does_not_hide_timers),
     };
     sup_begin();

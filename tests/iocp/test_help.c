@@ -89,13 +89,14 @@ static void start_range(struct hall *hall, enum iocp_pool pool, unsigned first, 
 
 static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms)
 {
+    /* Without a time nobody listens for late calls either. */
     struct hall *hall = sup_new(sizeof *hall);
     const struct iocp_port_options options = {
         .workers = 2,
         .helpers = {helpers, helpers},
         .helper_queue = queue,
         .helper_late_ms = late_ms,
-        .on_helper_late = on_late,
+        .on_helper_late = late_ms != 0 ? on_late : NULL,
         .context = hall,
     };
     hall->world = sup_world_open(&options);

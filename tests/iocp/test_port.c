@@ -42,6 +42,7 @@ static void test_counts_out_of_range_are_invalid(void **state)
         {.workers = UINT32_MAX},
         {.helpers = {IOCP_HELPERS_MAX + 1, 0}},
         {.helpers = {0, IOCP_HELPERS_MAX + 1}},
+        {.workers = 2, .slab_limit_bytes = 3 * IOCP_SLAB_BYTES}, /* a slab each, and two more */
     };
     int handles = sup_handles(), threads = sup_threads();
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -103,6 +103,75 @@ static void test_waiting_write_is_silent(void **state)
     free(data.own);
 }
 
+struct waits {
+    struct sup_box *box;
+    struct iocp_listener listener;
+    struct iocp_exit exit;
+    iocp_handle handle;
+    struct sup_child child;
+    struct sup_tally done, closed;
+};
+
+static void on_waits_accept(struct iocp_op *op)
+{
+    SUP_CHECK(op->result == IOCP_E_CANCELLED);
+}
+
+static void on_waits_close(struct iocp_op *op)
+{
+    struct iocp_listener *listener = IOCP_OWNER(op, struct iocp_listener, close);
+    sup_tally_add(&IOCP_OWNER(listener, struct waits, listener)->closed, 1);
+}
+
+static void on_waits_exit(struct iocp_op *op)
+{
+    struct iocp_exit *exit = IOCP_OWNER(op, struct iocp_exit, op);
+    SUP_CHECK(op->result == IOCP_OK);
+    iocp_exit_reap(exit, NULL);
+    sup_tally_add(&IOCP_OWNER(exit, struct waits, exit)->done, 1);
+}
+
+static void start_waits(void *argument)
+{
+    struct waits *waits = argument;
+    int os_error;
+    SUP_CHECK(iocp_listener_open(&waits->listener, &waits->box->strand, waits->handle,
+                                 on_waits_accept, on_waits_close, &os_error) == IOCP_OK);
+    iocp_accept_start(&waits->listener);
+    iocp_exit_start(&waits->exit, &waits->box->strand, waits->child.handle, on_waits_exit);
+}
+
+static void close_listener(void *argument)
+{
+    iocp_listener_close_start(&((struct waits *)argument)->listener);
+}
+
+static void test_pending_accept_and_exit_are_silent(void **state)
+{
+    (void)state;
+    const char *const arguments[2] = {"code", "0"};
+    struct sup_world *world = sup_world_open(NULL);
+    struct waits *waits = sup_new(sizeof *waits);
+    struct sup_gate gate;
+    uint16_t tcp_port;
+    int os_error;
+    waits->box = sup_box_new(world);
+    assert_true(sup_gate_open(&gate));
+    assert_true(sup_child_start("iocp_exit", arguments, &gate, &waits->child));
+    assert_int_equal(iocp_listen_tcp("127.0.0.1", 0, &waits->handle, &tcp_port, &os_error),
+                     IOCP_OK);
+    sup_box_call(waits->box, start_waits, waits);
+    assert_silence(world);
+    sup_gate_release(&gate);
+    sup_tally_await(&waits->done, 1);
+    assert_silence(world);
+    sup_box_call(waits->box, close_listener, waits);
+    sup_tally_await(&waits->closed, 1);
+    sup_box_end(waits->box);
+    free(waits);
+    sup_world_close(world);
+}
+
 /* ---- Hang-ups -------------------------------------------------------------------------------- */
 
 static uint64_t events_since(const struct crowd *crowd, const struct iocp_stats *before)
@@ -267,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_idle_port_is_silent),
         cmocka_unit_test(test_pending_reads_are_silent),
         cmocka_unit_test(test_waiting_write_is_silent),
+        cmocka_unit_test(test_pending_accept_and_exit_are_silent),
         cmocka_unit_test(test_hang_up_without_a_read_is_silent),
         cmocka_unit_test(test_hang_up_of_a_pending_read_is_few_events),
         cmocka_unit_test(test_unread_data_and_end_are_silent),
