@@ -20,36 +20,6 @@ static bool is_relieved(const struct sess_session *session, uint64_t owed_bytes)
     return owed_bytes == 0 || owed_bytes < session->window_bytes / 2;
 }
 
-/* Counts what the owner was given. A consumer that gives back between the two looks at the count
- * either sees that we wait and kicks, or is seen here. */
-static void owe(struct sess_session *session, uint32_t size_bytes)
-{
-    uint64_t owed = atomic_fetch_add(&session->owed_bytes, size_bytes) + size_bytes;
-    if (owed < session->window_bytes)
-        return;
-    atomic_store(&session->waits, true);
-    if (is_relieved(session, atomic_load(&session->owed_bytes))) {
-        atomic_store(&session->waits, false);
-        return;
-    }
-    session->waiting_since_ns = iocp_now_ns(session->host->port);
-    sess_drain_hold(session);
-}
-
-void sess_session_charge(struct sess_session *session, uint32_t bytes)
-{
-    if (session->voice == SESS_VOICE_ALL)
-        owe(session, bytes);
-}
-
-void sess_session_consumed(struct sess_session *session, size_t bytes)
-{
-    uint64_t before = atomic_fetch_sub(&session->owed_bytes, bytes);
-    assert(before >= bytes);
-    if (is_relieved(session, before - bytes) && atomic_load(&session->waits))
-        (void)iocp_kick(&session->wake);
-}
-
 static void go_on(struct sess_session *session)
 {
     if (!atomic_load(&session->waits))
@@ -58,6 +28,28 @@ static void go_on(struct sess_session *session)
     session->waiting_since_ns = 0;
     sess_drain_go(session);
     sess_outputs_resume(session);
+}
+
+/* Counts what the owner was given. A consumer that gives back between the two looks at the count
+ * either sees that we wait and kicks, or is seen here. */
+static void owe(struct sess_session *session, uint32_t size_bytes)
+{
+    uint64_t owed = atomic_fetch_add(&session->owed_bytes, size_bytes) + size_bytes;
+    if (owed < session->window_bytes || atomic_load(&session->waits))
+        return;
+    atomic_store(&session->waits, true);
+    session->waiting_since_ns = iocp_now_ns(session->host->port);
+    sess_drain_hold(session);
+    if (is_relieved(session, atomic_load(&session->owed_bytes)))
+        go_on(session);
+}
+
+void sess_session_consumed(struct sess_session *session, size_t bytes)
+{
+    uint64_t before = atomic_fetch_sub(&session->owed_bytes, bytes);
+    assert(before >= bytes);
+    if (is_relieved(session, before - bytes) && atomic_load(&session->waits))
+        (void)iocp_kick(&session->wake);
 }
 
 void sess_outputs_wake(struct sess_session *session)

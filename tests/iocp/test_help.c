@@ -87,16 +87,15 @@ static void start_range(struct hall *hall, enum iocp_pool pool, unsigned first, 
     sup_box_call(hall->box, start_calls, hall);
 }
 
-static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms)
+static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms, bool heard)
 {
-    /* Without a time nobody listens for late calls either. */
     struct hall *hall = sup_new(sizeof *hall);
     const struct iocp_port_options options = {
         .workers = 2,
         .helpers = {helpers, helpers},
         .helper_queue = queue,
         .helper_late_ms = late_ms,
-        .on_helper_late = late_ms != 0 ? on_late : NULL,
+        .on_helper_late = heard ? on_late : NULL,
         .context = hall,
     };
     hall->world = sup_world_open(&options);
@@ -123,7 +122,7 @@ static void hall_free(struct hall *hall)
 static void test_work_runs_once_and_completes_on_the_strand(void **state)
 {
     (void)state;
-    struct hall *hall = hall_new(3, 0, 0);
+    struct hall *hall = hall_new(3, 0, 0, true);
     uint64_t threads[3];
     unsigned known = 0;
     start_range(hall, IOCP_POOL_GENERAL, 0, CALLS_MAX);
@@ -146,7 +145,7 @@ static void test_work_runs_once_and_completes_on_the_strand(void **state)
 static void test_helpers_work_at_once(void **state)
 {
     (void)state;
-    struct hall *hall = hall_new(4, 0, 0);
+    struct hall *hall = hall_new(4, 0, 0, true);
     for (unsigned i = 0; i < 4; i++)
         hall->calls[i].hangs = true;
     start_range(hall, IOCP_POOL_GENERAL, 0, 4);
@@ -162,7 +161,7 @@ static void test_full_queue_is_busy(void **state)
 {
     (void)state;
     enum { QUEUE = 5, REFUSED = 3 };
-    struct hall *hall = hall_new(1, QUEUE, 0);
+    struct hall *hall = hall_new(1, QUEUE, 0, true);
     hall->calls[0].hangs = true;
     start_range(hall, IOCP_POOL_GENERAL, 0, 1);
     sup_tally_await(&hall->running, 1); /* it waits no more: the queue is empty */
@@ -192,7 +191,7 @@ static void test_hung_call_costs_one_helper_and_is_reported_once(void **state)
 {
     (void)state;
     enum { LATE_MS = 50 };
-    struct hall *hall = hall_new(2, 0, LATE_MS);
+    struct hall *hall = hall_new(2, 0, LATE_MS, true);
     hall->calls[0].hangs = true;
     start_range(hall, IOCP_POOL_GENERAL, 0, 1);
     sup_tally_await(&hall->running, 1);
@@ -215,7 +214,7 @@ static void test_hung_call_costs_one_helper_and_is_reported_once(void **state)
 static void test_each_late_call_is_reported(void **state)
 {
     (void)state;
-    struct hall *hall = hall_new(3, 0, 30);
+    struct hall *hall = hall_new(3, 0, 30, true);
     for (unsigned i = 0; i < 4; i++)
         hall->calls[i].hangs = true;
     start_range(hall, IOCP_POOL_GENERAL, 0, 2);
@@ -231,10 +230,23 @@ static void test_each_late_call_is_reported(void **state)
     hall_free(hall);
 }
 
+static void test_late_call_that_nobody_hears_of(void **state)
+{
+    (void)state;
+    struct hall *hall = hall_new(1, 0, 10, false);
+    hall->calls[0].hangs = true;
+    start_range(hall, IOCP_POOL_GENERAL, 0, 1);
+    sup_tally_await(&hall->running, 1);
+    sup_observe_ms(50);
+    sup_tally_add(&hall->gate, 1);
+    sup_tally_await(&hall->done, 1);
+    hall_free(hall);
+}
+
 /* All helpers of one kind hang: the other kind and the workers go on. */
 static void check_pools(enum iocp_pool hung, enum iocp_pool other)
 {
-    struct hall *hall = hall_new(2, 0, 0);
+    struct hall *hall = hall_new(2, 0, 0, true);
     hall->calls[0].hangs = hall->calls[1].hangs = true;
     start_range(hall, hung, 0, 2);
     sup_tally_await(&hall->running, 2);
@@ -263,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_full_queue_is_busy),
         cmocka_unit_test(test_hung_call_costs_one_helper_and_is_reported_once),
         cmocka_unit_test(test_each_late_call_is_reported),
+        cmocka_unit_test(test_late_call_that_nobody_hears_of),
         cmocka_unit_test(test_pools_are_separate),
     };
     sup_begin();

@@ -89,6 +89,79 @@ static void test_no_kick_is_lost(void **state)
     sup_world_close(world);
 }
 
+/*
+ * The narrow place: a kick that finds the operation pending while its callback is about to begin.
+ * The strand is kept running, so that callback and kick meet often, and each round is checked.
+ */
+enum { MEETINGS = SUP_COUNT(300000, 20000), CACHE_LINES = 256 };
+
+struct narrow {
+    struct sup_box *box;
+    struct iocp_op op;
+    uint8_t apart[CACHE_LINES]; /* else the processor orders the two by itself */
+    _Atomic uint64_t published;
+    uint8_t far_apart[CACHE_LINES];
+    _Atomic uint64_t seen;
+    struct iocp_op spin;
+    _Atomic bool over;
+};
+
+static void on_narrow(struct iocp_op *op)
+{
+    struct narrow *narrow = IOCP_OWNER(op, struct narrow, op);
+    uint64_t value = atomic_load_explicit(&narrow->published, memory_order_relaxed);
+    atomic_store_explicit(&narrow->seen, value, memory_order_relaxed);
+}
+
+static void on_spin(struct iocp_op *op)
+{
+    struct narrow *narrow = IOCP_OWNER(op, struct narrow, spin);
+    if (!atomic_load_explicit(&narrow->over, memory_order_relaxed))
+        iocp_post(op);
+}
+
+/* Whether the callback comes that has to see the value. */
+static bool await_narrow(struct narrow *narrow, uint64_t value)
+{
+    for (uint64_t deadline_ms = 0;;) {
+        for (unsigned i = 0; i < 100000; i++)
+            if (atomic_load_explicit(&narrow->seen, memory_order_relaxed) == value)
+                return true;
+        if (deadline_ms == 0)
+            deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+        if (sup_now_ms() > deadline_ms)
+            return false;
+    }
+}
+
+static void test_kick_meets_its_callback(void **state)
+{
+    (void)state;
+    const struct iocp_port_options options = {.workers = 1};
+    struct sup_world *world = sup_world_open(&options);
+    struct narrow *narrow = sup_new(sizeof *narrow);
+    struct sup_random random;
+    bool all_came = true;
+    sup_random_init(&random, sup_seed(), 0);
+    narrow->box = sup_box_new(world);
+    iocp_op_init(&narrow->op, &narrow->box->strand, on_narrow);
+    iocp_op_init(&narrow->spin, &narrow->box->strand, on_spin);
+    iocp_post(&narrow->spin);
+    for (uint64_t value = 1; value <= MEETINGS && all_came; value++) {
+        (void)iocp_kick(&narrow->op);
+        for (volatile uint32_t wait = sup_random_below(&random, 100); wait > 0;)
+            wait = wait - 1;
+        atomic_store_explicit(&narrow->published, value, memory_order_relaxed);
+        (void)iocp_kick(&narrow->op);
+        all_came = await_narrow(narrow, value);
+    }
+    atomic_store(&narrow->over, true);
+    assert_true(all_came);
+    sup_box_end(narrow->box);
+    free(narrow);
+    sup_world_close(world);
+}
+
 /* Plain memory under ThreadSanitizer: the kick alone must order it. */
 static void on_plain(struct iocp_op *op)
 {
@@ -169,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_kick_is_lost),
+        cmocka_unit_test(test_kick_meets_its_callback),
         cmocka_unit_test(test_kick_publishes_plain_memory),
         cmocka_unit_test(test_kicks_coalesce),
         cmocka_unit_test(test_kick_in_its_own_callback),

@@ -6,7 +6,9 @@
 #include "support.h"
 #include "support_faults.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 enum { CALLS_MAX = SUP_COUNT(40, 8) }; /* of one kind: /proc is read file by file */
 
@@ -158,6 +160,85 @@ static void test_failures_drain_and_orphan(void **state)
     fail_each(run_orphan);
 }
 
+/* ---- Systems that lack something ---- */
+
+static pid_t plain_clone(const struct sess_clone *clone, int *out_pidfd)
+{
+    struct sess_clone plain = *clone;
+    plain.plain = true;
+    return sess_sys_default.clone(&plain, out_pidfd);
+}
+
+static pid_t clone_without_pidfd(const struct sess_clone *clone, int *out_pidfd)
+{
+    pid_t pid = plain_clone(clone, out_pidfd);
+    if (*out_pidfd >= 0)
+        assert_int_equal(close(*out_pidfd), 0);
+    *out_pidfd = -1;
+    return pid;
+}
+
+SESS_RAW static int no_close_range(unsigned first, unsigned last, unsigned flags)
+{
+    (void)first, (void)last, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+/* Starts print_state on a system with these calls; it must find what it always finds. */
+static void expect_usual_state(const struct sess_sys *sys)
+{
+    const struct sess_host_options options = {
+        .sys = sys, .child_nofile_soft = 500, .child_nofile_hard = 500};
+    const char *argv[] = {CHILD("print_state"), NULL};
+    struct sess_spec spec = sup_spec(argv, SESS_STDIO_PIPES);
+    int leaky = dup(0);
+    (void)signal(SIGUSR1, on_signal);
+    sup_open(&world, &options);
+    for (int i = 0; i < 10; i++) {
+        struct sup_tap *tap = sup_run(&world, &spec);
+        assert_string_equal(tap->text, "");
+        assert_string_equal(sup_text(tap, SESS_STDOUT),
+                            "fd 0 pipe\nfd 1 pipe\nfd 2 pipe\nblocked 0\nnotdefault 0\n"
+                            "soft 500\nhard 500\ndeath 9\nleads yes\n");
+        sup_free(tap);
+    }
+    sup_close(&world);
+    (void)signal(SIGUSR1, SIG_DFL);
+    assert_int_equal(close(leaky), 0);
+}
+
+static void test_failures_system_without_clone3(void **state)
+{
+    (void)state;
+    struct sess_sys sys = sess_sys_default;
+    sys.clone = plain_clone;
+    expect_usual_state(&sys);
+}
+
+static void test_failures_system_without_pidfd_of_clone(void **state)
+{
+    (void)state;
+    struct sess_sys sys = sess_sys_default;
+    sys.clone = clone_without_pidfd;
+    expect_usual_state(&sys);
+}
+
+static void test_failures_system_without_close_range(void **state)
+{
+    (void)state;
+    struct sess_sys sys = sess_sys_default;
+    sys.close_range = no_close_range;
+    expect_usual_state(&sys);
+    sys.clone = clone_without_pidfd;
+    expect_usual_state(&sys);
+}
+
 /* A host that cannot open says so and leaves nothing. */
 static void test_failures_open_host(void **state)
 {
@@ -192,6 +273,9 @@ static void test_failures_open_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_failures_system_without_clone3),
+        cmocka_unit_test(test_failures_system_without_pidfd_of_clone),
+        cmocka_unit_test(test_failures_system_without_close_range),
         cmocka_unit_test(test_failures_open_host),
         cmocka_unit_test(test_failures_pipe_session),
         cmocka_unit_test(test_failures_tty_session),

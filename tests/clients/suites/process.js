@@ -191,6 +191,18 @@ processTest('terminate-kills-the-tree', BOTH, async (t, peer) => {
   }
 });
 
+// What killed one tree must not reach the next process, even if that inherits something of it.
+processTest('a-start-after-a-kill-is-not-killed', BOTH, async (t, peer) => {
+  for (let round = 0; round < 30; round++) {
+    const killed = await startProcess(t, peer,
+      { argv: sh('sleep 1000 & wait'), tty: round % 2 === 1 });
+    await killed.terminate();
+    await killed.waitClosed();
+    const next = await startProcess(t, peer, { argv: sh('sleep 0.01; exit 5') });
+    assert.equal(await next.waitExit(), 5, `round ${round}`);
+  }
+});
+
 processTest('terminate-of-an-unknown-process', BOTH, async (t, peer) => {
   assert.deepEqual(await peer.request('process/terminate', { processId: 'nobody' }),
     { running: false });
