@@ -44,6 +44,13 @@ static void owe(struct sess_session *session, uint32_t size_bytes)
         go_on(session);
 }
 
+/* Used by the runner: a queue to one client that many sessions share. */
+void sess_session_charge(struct sess_session *session, uint32_t bytes)
+{
+    if (session->voice == SESS_VOICE_ALL)
+        owe(session, bytes);
+}
+
 void sess_session_consumed(struct sess_session *session, size_t bytes)
 {
     uint64_t before = atomic_fetch_sub(&session->owed_bytes, bytes);

@@ -11,7 +11,10 @@
 
 int main(int argc, char **argv)
 {
-    int hold = argc > 1 && atoi(argv[1]) == 1;
+    int hold = argc > 1 && atoi(argv[1]) == 1, ready[2];
+    char byte;
+    if (pipe(ready) != 0)
+        return 3;
     pid_t middle = fork();
     if (middle < 0)
         return 3;
@@ -21,6 +24,8 @@ int main(int argc, char **argv)
         if (daemon_pid < 0)
             _exit(3);
         if (daemon_pid > 0) {
+            if (read(ready[0], &byte, 1) != 1)
+                _exit(4);
             printf("daemon %d\n", (int)daemon_pid);
             (void)fflush(stdout);
             _exit(0);
@@ -31,6 +36,8 @@ int main(int argc, char **argv)
             (void)close(1);
             (void)close(2);
         }
+        if (write(ready[1], "", 1) != 1)
+            _exit(5);
         for (;;)
             (void)pause();
     }

@@ -37,7 +37,7 @@ enum {
     RACE_POSTERS = 2,
     RACE_BOXES = 3,
     RACE_LETTERS = 32, /* for each poster and box */
-    RACE_SLABS = 5    /* few: reads have to wait for slabs, too */
+    RACE_SLABS = 5     /* few: reads have to wait for slabs, too */
 };
 
 struct race {

@@ -98,6 +98,8 @@ bool sup_tally_wait(struct sup_tally *tally, uint64_t at_least, unsigned timeout
 uint64_t sup_now_ms(void);
 /* Uses the processor for about n hundred nanoseconds: shifts races. */
 void sup_spin(uint32_t n);
+/* Lets other threads have the processor: in loops that look for something again and again. */
+void sup_yield(void);
 /* Lets time pass while nothing is expected to happen; never used to wait for something. */
 void sup_observe_ms(unsigned duration_ms);
 

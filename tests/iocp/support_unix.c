@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -142,6 +143,11 @@ void sup_spin(uint32_t n)
     volatile uint32_t sink = 0;
     for (uint32_t i = 0; i < n * 64; i++)
         sink = sink + i;
+}
+
+void sup_yield(void)
+{
+    (void)sched_yield();
 }
 
 void sup_observe_ms(unsigned duration_ms)

@@ -42,6 +42,31 @@ static struct sup_tap *flood(const char *bytes)
     return sup_run(&world, &spec);
 }
 
+static bool holds_at_most(const struct sess_host_stats *stats, uint64_t bytes)
+{
+    return stats->retained_bytes <= bytes;
+}
+
+/* The same, giving the host time to make room before more is read. */
+static struct sup_tap *flood_slowly(const char *bytes, uint64_t high_bytes)
+{
+    const char *argv[] = {CHILD("flood"), bytes, "3000", NULL};
+    struct sess_spec spec = sup_spec(argv, SESS_STDIO_OUTPUT);
+    size_t size = strtoul(bytes, NULL, 10), given = 0;
+    spec.retain_bytes = CAP;
+    spec.window_bytes = 16 * KIB;
+    struct sup_tap *tap = sup_start_held(&world, &spec);
+    while (given < size) {
+        sup_wait_bytes(tap, SESS_STDOUT, given + 1);
+        size_t heard = sup_size(tap, SESS_STDOUT);
+        sup_wait_stats(&world, holds_at_most, high_bytes);
+        sup_give_back(tap, heard - given);
+        given = heard;
+    }
+    sup_wait_gone(tap);
+    return tap;
+}
+
 static void test_budget_idlest_tails_go_first(void **state)
 {
     (void)state;
@@ -52,7 +77,7 @@ static void test_budget_idlest_tails_go_first(void **state)
     uint64_t limit = options.retain_total_bytes;
     sup_open(&world, &options);
     for (int i = 0; i < SESSIONS; i++) {
-        taps[i] = flood("300000");
+        taps[i] = flood_slowly("300000", limit / 16 * 15);
         assert_true(sup_stats(&world).retained_bytes <= limit + 64 * KIB);
     }
     for (int i = 0; i < SESSIONS; i++)
