@@ -28,7 +28,7 @@ const char *load_fault_name(enum load_fault kind)
         [LOAD_FAULT_MESSAGE] = "bad_messages",
         [LOAD_FAULT_REFUSED] = "refused",
         [LOAD_FAULT_STUCK] = "stuck",
-        [LOAD_FAULT_SERVER] = "server",
+        [LOAD_FAULT_SERVER] = "server_failures",
     };
 
     assert(kind < LOAD_FAULT_KINDS);
