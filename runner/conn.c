@@ -258,7 +258,8 @@ void run_conn_checked(struct run_conn *conn, bool allowed)
     if (conn->state != RUN_CONN_CHECKING)
         return;
     if (!allowed) {
-        run_server_log_conn(conn, "connection_refused", "another user's program is at its end");
+        run_server_log_conn(conn, "connection_refused",
+                            "the user at its other end is another one, or not known");
         run_conn_drop(conn);
         return;
     }

@@ -296,18 +296,19 @@ void sess_cgroups_give(struct sess_cgroups *cgroups, uint32_t cgroup)
     (void)pthread_mutex_unlock(&cgroups->lock);
 }
 
-void sess_cgroups_kill(struct sess_cgroups *cgroups, uint32_t cgroup)
+bool sess_cgroups_kill(struct sess_cgroups *cgroups, uint32_t cgroup)
 {
     char path[PATH_BYTES];
     if (cgroups == NULL || cgroup == SESS_CGROUP_NONE)
-        return;
+        return false;
     (void)note_killed(cgroups, cgroup, true);
     name(cgroups, cgroup, "/cgroup.kill", path);
     int fd = cgroups->sys->open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    (void)!cgroups->sys->write(fd, "1", 1);
+        return false;
+    bool killed = cgroups->sys->write(fd, "1", 1) == 1;
     (void)cgroups->sys->close(fd);
+    return killed;
 }
 
 uint64_t sess_cgroups_count(const struct sess_cgroups *cgroups)

@@ -29,8 +29,8 @@ uint32_t sess_cgroups_take(struct sess_cgroups *cgroups, int *out_fd);
 /* Gives a cgroup back, with or without processes in it. SESS_CGROUP_NONE is taken. */
 void sess_cgroups_give(struct sess_cgroups *cgroups, uint32_t cgroup);
 
-/* Kills every process in it. Helper. */
-void sess_cgroups_kill(struct sess_cgroups *cgroups, uint32_t cgroup);
+/* Kills every process in it. false: it could not, or there is no cgroup. Helper. */
+bool sess_cgroups_kill(struct sess_cgroups *cgroups, uint32_t cgroup);
 
 /* Directories made and kept; 0 of NULL. */
 uint64_t sess_cgroups_count(const struct sess_cgroups *cgroups);

@@ -32,11 +32,13 @@ struct arguments {
 };
 
 #if defined(__x86_64__)
-#define HAVE_CLONE3 1
-/* The child arrives behind the instruction with our registers and its own stack. */
-static long clone3(struct arguments *arguments, void (*run)(void *), void *argument)
+#define HAVE_RAW_CLONE 1
+/* Makes a clone call of three arguments. The child arrives behind the instruction with our
+ * registers and its own stack. */
+static long raw_clone(long number, long first, long second, long third,
+                      const struct sess_clone *clone)
 {
-    long result = SYS_clone3;
+    long result = number;
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -45,18 +47,20 @@ static long clone3(struct arguments *arguments, void (*run)(void *), void *argum
                      "ud2\n"
                      "1:"
                      : "+a"(result)
-                     : "D"(arguments),
-                       "S"(sizeof(*arguments)), [run] "r"(run), [argument] "r"(argument)
+                     : "D"(first), "S"(second),
+                       "d"(third), [run] "r"(clone->run), [argument] "r"(clone->argument)
                      : "rcx", "r11", "memory", "cc");
     return result;
 }
 #elif defined(__aarch64__)
-#define HAVE_CLONE3 1
-static long clone3(struct arguments *arguments, void (*run)(void *), void *argument)
+#define HAVE_RAW_CLONE 1
+static long raw_clone(long number, long first, long second, long third,
+                      const struct sess_clone *clone)
 {
-    register long result __asm__("x0") = (long)arguments;
-    register long size __asm__("x1") = sizeof(*arguments);
-    register long number __asm__("x8") = SYS_clone3;
+    register long result __asm__("x0") = first;
+    register long x1 __asm__("x1") = second;
+    register long x2 __asm__("x2") = third;
+    register long x8 __asm__("x8") = number;
     __asm__ volatile("svc #0\n\t"
                      "cbnz x0, 1f\n\t"
                      "mov x0, %[argument]\n\t"
@@ -64,21 +68,30 @@ static long clone3(struct arguments *arguments, void (*run)(void *), void *argum
                      "brk #1\n"
                      "1:"
                      : "+r"(result)
-                     : "r"(size), "r"(number), [run] "r"(run), [argument] "r"(argument)
+                     : "r"(x1), "r"(x2),
+                       "r"(x8), [run] "r"(clone->run), [argument] "r"(clone->argument)
                      : "memory", "cc");
     return result;
 }
 #else
-#define HAVE_CLONE3 0
+#define HAVE_RAW_CLONE 0
 #endif
 
+/* The result of a raw call: the pid, or -1 with errno. */
+static pid_t as_pid(long result)
+{
+    if (result >= 0)
+        return (pid_t)result;
+    errno = (int)-result;
+    return -1;
+}
+
+#if HAVE_RAW_CLONE
 static pid_t start_clone3(const struct sess_clone *clone, int *out_pidfd)
 {
-#if HAVE_CLONE3
-    int pidfd = -1;
     struct arguments arguments = {
         .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-        .pidfd = (uintptr_t)&pidfd,
+        .pidfd = (uintptr_t)out_pidfd,
         .exit_signal = SIGCHLD,
         .stack = (uintptr_t)clone->stack,
         .stack_size = clone->stack_bytes,
@@ -90,50 +103,57 @@ static pid_t start_clone3(const struct sess_clone *clone, int *out_pidfd)
         arguments.cgroup = (uint64_t)clone->cgroup_fd;
     }
     *clone->out_cleared = true;
-    long pid = clone3(&arguments, clone->run, clone->argument);
-    if (pid > 0) {
-        *out_pidfd = pidfd;
-        return (pid_t)pid;
-    }
-    *clone->out_cleared = false;
-    errno = (int)-pid;
-    return -1;
+    return as_pid(raw_clone(SYS_clone3, (long)&arguments, sizeof(arguments), 0, clone));
+}
+
+static pid_t start_clone2(const struct sess_clone *clone, long flags, int *out_pidfd)
+{
+    uintptr_t top = (uintptr_t)clone->stack + clone->stack_bytes;
+    return as_pid(raw_clone(SYS_clone, flags, (long)top, (long)out_pidfd, clone));
+}
 #else
-    (void)clone, (void)out_pidfd;
+static pid_t start_clone3(const struct sess_clone *clone, int *out_pidfd)
+{
+    (void)clone, (void)out_pidfd, (void)as_pid;
     errno = ENOSYS;
     return -1;
-#endif
 }
 
 /* What the C library's clone calls. */
-SESS_RAW static int run_plain(void *argument)
+SESS_RAW static int run(void *argument)
 {
-    const struct sess_clone *clone = argument;
-    clone->run(clone->argument);
+    const struct sess_clone *how = argument;
+    how->run(how->argument);
     return 127;
 }
 
-static pid_t start_clone(const struct sess_clone *how, int *out_pidfd)
+static pid_t start_clone2(const struct sess_clone *how, long flags, int *out_pidfd)
 {
-    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (how->share_files ? CLONE_FILES : 0);
-    void *top = (char *)how->stack + how->stack_bytes;
-    /* The C library only passes it on; run_plain does not write to it. */
-    void *argument = (void *)(uintptr_t)how;
-    *how->out_cleared = false;
-    pid_t pid = clone(run_plain, top, flags | CLONE_PIDFD, argument, out_pidfd);
+    char *top = (char *)how->stack + how->stack_bytes;
+    /* The C library only passes it on; run does not write to it. */
+    return clone(run, top, (int)flags, (void *)(uintptr_t)how, out_pidfd);
+}
+#endif
+
+static pid_t start_plain(const struct sess_clone *clone, int *out_pidfd)
+{
+    long flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (clone->share_files ? CLONE_FILES : 0);
+    *clone->out_cleared = false;
+    *out_pidfd = -1; /* what failed may have left something */
+    pid_t pid = start_clone2(clone, flags | CLONE_PIDFD, out_pidfd);
     if (pid >= 0 || errno != EINVAL)
         return pid;
-    return clone(run_plain, top, flags, argument);
+    *out_pidfd = -1;
+    return start_clone2(clone, flags, out_pidfd);
 }
 
 pid_t sess_clone_start(const struct sess_clone *clone, int *out_pidfd)
 {
-    *out_pidfd = -1;
     if (!clone->plain) {
         pid_t pid = start_clone3(clone, out_pidfd);
         bool missing = errno == ENOSYS || errno == EPERM || errno == EINVAL || errno == E2BIG;
         if (pid >= 0 || !missing || clone->cgroup_fd >= 0)
             return pid;
     }
-    return start_clone(clone, out_pidfd);
+    return start_plain(clone, out_pidfd);
 }

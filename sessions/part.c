@@ -3,8 +3,9 @@
  *
  * Entries with a slab hold a reference to it. The others lie in blocks, and their order in the ring
  * is the order of their bytes in the list of blocks; so the oldest such entry is in the oldest
- * block, and a block needs only the count of its live entries. Blocks take at most twice the bytes
- * that live in them plus SLACK_BYTES; beyond that they are packed into one.
+ * block, and a block needs only the count of its live entries. A block that the next bytes do not
+ * fit into is cut to what is used. Blocks take at most twice the bytes that live in them plus
+ * SLACK_BYTES; beyond that they are packed into one.
  */
 #include "sessions/part.h"
 
@@ -23,6 +24,7 @@ enum {
     HEADER_BYTES = sizeof(struct sess_part_block),
     BLOCK_LEAST_BYTES = 256 - HEADER_BYTES, /* a session that only said hello */
     BLOCK_MOST_BYTES = 32 * 1024 - HEADER_BYTES,
+    SPARE_BYTES = 256, /* less is not worth a call */
     SLACK_BYTES = 1024
 };
 
@@ -114,23 +116,64 @@ static uint32_t next_block_bytes(const struct sess_part *part, uint32_t size_byt
     return bytes < size_bytes ? size_bytes : (uint32_t)bytes;
 }
 
+/* The newest block has moved: its entries are the last ones that lie in blocks. */
+static void follow_newest(struct sess_part *part)
+{
+    struct sess_part_block *block = part->newest;
+    uint8_t *end = block->data + block->used_bytes;
+    uint32_t live = block->live;
+    for (uint32_t i = part->count; live > 0; i--) {
+        struct sess_part_entry *entry = sess_part_at(part, i - 1);
+        if (entry->slab != NULL)
+            continue;
+        end -= entry->size_bytes;
+        entry->data = end;
+        live--;
+    }
+}
+
+/* Gives back what of the newest block is not used, since the next bytes do not fit in. */
+static void cut_newest(struct sess_part *part, const struct sess_memory *memory)
+{
+    struct sess_part_block *block = part->newest, **link = &part->oldest;
+    uint32_t spare = block != NULL ? block->capacity_bytes - block->used_bytes : 0;
+    if (spare < SPARE_BYTES)
+        return;
+    while (*link != block)
+        link = &(*link)->next;
+    block = memory->resize(memory->context, block, HEADER_BYTES + block->used_bytes);
+    if (block == NULL)
+        return; /* it stays as it was */
+    block->capacity_bytes = block->used_bytes;
+    part->block_bytes -= spare;
+    *link = part->newest = block;
+    follow_newest(part);
+}
+
+static bool add_block(struct sess_part *part, const struct sess_memory *memory, uint32_t size_bytes)
+{
+    cut_newest(part, memory);
+    struct sess_part_block *block = take_block(part, memory, next_block_bytes(part, size_bytes));
+    if (block == NULL)
+        return false;
+    if (part->newest != NULL)
+        part->newest->next = block;
+    else
+        part->oldest = block;
+    part->newest = block;
+    return true;
+}
+
 /* A copy of the bytes behind all others; NULL: no memory. */
 static uint8_t *copy_newest(struct sess_part *part, const struct sess_memory *memory,
                             const uint8_t *data, uint32_t size_bytes)
 {
     struct sess_part_block *block = part->newest;
-    if (block == NULL || block->capacity_bytes - block->used_bytes < size_bytes) {
-        block = take_block(part, memory, next_block_bytes(part, size_bytes));
-        if (block == NULL)
-            return NULL;
-        if (part->newest != NULL)
-            part->newest->next = block;
-        else
-            part->oldest = block;
-        part->newest = block;
-    }
+    bool fits = block != NULL && block->capacity_bytes - block->used_bytes >= size_bytes;
+    if (!fits && !add_block(part, memory, size_bytes))
+        return NULL;
     part->compact_bytes += size_bytes;
-    return add_to_block(block, data, size_bytes);
+    return add_to_block(part->newest, data, size_bytes);
 }
 
 /* The oldest entry left its block. */

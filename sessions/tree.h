@@ -15,7 +15,8 @@
 enum sess_tree_action {
     SESS_TREE_COUNT,     /* only says how many are alive */
     SESS_TREE_TERMINATE, /* asks them all to end, and remembers them */
-    SESS_TREE_KILL
+    SESS_TREE_KILL,
+    SESS_TREE_KILLED /* private: by its cgroup, without a walk */
 };
 
 /* A process that was found before, so that it is still known when its parents have ended. */

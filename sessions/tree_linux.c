@@ -211,26 +211,42 @@ static void walk_blind(const struct walk *walk)
         tree->alive = walk->platform->sys->kill((pid_t)-tree->leader, 0) == 0;
 }
 
+/* Kills the trees that have a cgroup. Whether others are left. */
+static bool kill_by_cgroup(const struct sess_platform *platform, struct sess_tree *list)
+{
+    bool others = false;
+    for (struct sess_tree *tree = list; tree != NULL; tree = tree->next) {
+        if (tree->action == SESS_TREE_KILL && sess_cgroups_kill(platform->cgroups, tree->cgroup))
+            tree->action = SESS_TREE_KILLED;
+        else
+            others = true;
+    }
+    return others;
+}
+
+static void walk_table(struct walk *walk)
+{
+    if (!look(walk)) {
+        walk_blind(walk);
+        return;
+    }
+    if (asked(walk->list, SESS_TREE_TERMINATE))
+        terminate(walk);
+    for (struct sess_tree *tree = walk->list; tree != NULL; tree = tree->next) {
+        if (tree->action == SESS_TREE_TERMINATE || tree->action == SESS_TREE_COUNT)
+            remember(walk, tree);
+    }
+    if (asked(walk->list, SESS_TREE_KILL))
+        kill_all(walk);
+}
+
 void sess_tree_walk(const struct sess_platform *platform, const struct sess_memory *memory,
                     struct sess_tree *list)
 {
     struct walk walk = {.platform = platform, .memory = memory, .list = list};
-    if (look(&walk)) {
-        if (asked(list, SESS_TREE_TERMINATE))
-            terminate(&walk);
-        for (struct sess_tree *tree = list; tree != NULL; tree = tree->next) {
-            if (tree->action != SESS_TREE_KILL)
-                remember(&walk, tree);
-        }
-        if (asked(list, SESS_TREE_KILL))
-            kill_all(&walk);
-    } else {
-        walk_blind(&walk);
-    }
-    for (const struct sess_tree *tree = list; tree != NULL; tree = tree->next) {
-        if (tree->action == SESS_TREE_KILL)
-            sess_cgroups_kill(platform->cgroups, tree->cgroup);
-    }
+    if (!kill_by_cgroup(platform, list))
+        return;
+    walk_table(&walk);
     sess_procs_free(&walk.now, memory);
     sess_procs_free(&walk.before, memory);
 }

@@ -8,20 +8,40 @@
 #include "sessions/memory.h"
 #include "sessions/sys_linux.h"
 
-/* The calls that can be made to fail, by name. */
-#define FAULTS_OF_SESSIONS(X)                                                                      \
-    X(open)                                                                                        \
-    X(read) X(dup_from) X(dup_cloexec) X(ioctl) X(clone) X(kill) X(pidfd_open)                     \
-        X(pidfd_send_signal) X(wait_pidfd) X(close_range) X(setsid) X(set_death_signal)            \
-            X(child_dup_from) X(dup2) X(child_ioctl) X(chdir) X(set_nofile) X(empty_mask)          \
-                X(execve)
-#define FAULTS_OF_IOCP(X)                                                                          \
-    X(io_read) X(writev) X(pipe2) X(fcntl_setfl) X(epoll_ctl) X(waitid) X(alloc) X(map_pages)
-#define FAULTS_OF_MEMORY(X) X(resize)
-
-#define FAULT_NAME(name) FAULT_##name,
+/* The calls that can be made to fail. */
 enum fault {
-    FAULTS_OF_SESSIONS(FAULT_NAME) FAULTS_OF_IOCP(FAULT_NAME) FAULTS_OF_MEMORY(FAULT_NAME) FAULTS
+    /* of sessions/ */
+    FAULT_open,
+    FAULT_read,
+    FAULT_dup_from,
+    FAULT_dup_cloexec,
+    FAULT_ioctl,
+    FAULT_clone,
+    FAULT_kill,
+    FAULT_pidfd_open,
+    FAULT_pidfd_send_signal,
+    FAULT_wait_pidfd,
+    FAULT_close_range,
+    FAULT_setsid,
+    FAULT_set_death_signal,
+    FAULT_child_dup_from,
+    FAULT_dup2,
+    FAULT_child_ioctl,
+    FAULT_chdir,
+    FAULT_set_nofile,
+    FAULT_empty_mask,
+    FAULT_execve,
+    /* of iocp/ */
+    FAULT_io_read,
+    FAULT_writev,
+    FAULT_pipe2,
+    FAULT_fcntl_setfl,
+    FAULT_epoll_ctl,
+    FAULT_waitid,
+    FAULT_alloc,
+    FAULT_map_pages,
+    FAULT_resize, /* memory */
+    FAULTS
 };
 
 extern const struct sess_sys faults_sess_sys;
@@ -36,7 +56,5 @@ unsigned faults_count(enum fault fault);
 
 /* Whether the one that was to fail was made. */
 bool faults_hit(void);
-
-const char *faults_name(enum fault fault);
 
 #endif

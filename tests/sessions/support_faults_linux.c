@@ -30,14 +30,6 @@ bool faults_hit(void)
     return n > 0 && atomic_load(&counts[atomic_load(&fail_what)]) >= n;
 }
 
-const char *faults_name(enum fault fault)
-{
-#define NAME(name) #name,
-    static const char *const names[] = {FAULTS_OF_SESSIONS(NAME) FAULTS_OF_IOCP(NAME)
-                                            FAULTS_OF_MEMORY(NAME)};
-    return names[fault];
-}
-
 /* Counts a call; whether it is the one that fails, then with this errno. */
 SESS_RAW static bool fails(enum fault fault, int error)
 {

@@ -5,6 +5,7 @@
  */
 #include "support.h"
 #include "support_faults.h"
+#include "support_strays.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +14,8 @@
 enum { CALLS_MAX = SUP_COUNT(40, 8) }; /* of one kind: /proc is read file by file */
 
 static struct sup_world world;
+static int last_fault; /* for the message when a test fails */
+static unsigned last_call;
 static const struct iocp_port_options port_options = {.workers = 2, .sys = &faults_iocp_sys};
 static const struct sess_host_options host_options = {
     .sys = &faults_sess_sys, .memory = &faults_memory, .drain_quiet_ms = 20, .drain_max_ms = 100};
@@ -20,6 +23,8 @@ static const struct sess_host_options host_options = {
 /* Opens both without a fault: a port or a host that does not open is its own matter. */
 static void begin(enum fault fault, unsigned n)
 {
+    last_fault = (int)fault;
+    last_call = n;
     faults_set(fault, 0);
     sup_open_with(&world, &port_options, &host_options);
     faults_set(fault, n);
@@ -134,6 +139,13 @@ static void fail_each(void (*run)(void))
     }
     print_message("%u failures\n", failed);
     assert_true(failed > 10);
+}
+
+static int tell_last(void **state)
+{
+    (void)state;
+    print_message("the last failure was call %u of fault %d\n", last_call, last_fault);
+    return 0;
 }
 
 static void test_failures_pipe_session(void **state)
@@ -270,17 +282,23 @@ static void test_failures_open_host(void **state)
     assert_int_equal(sup_open_descriptors(), before);
 }
 
-int main(void)
+static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failures_system_without_clone3),
         cmocka_unit_test(test_failures_system_without_pidfd_of_clone),
         cmocka_unit_test(test_failures_system_without_close_range),
         cmocka_unit_test(test_failures_open_host),
-        cmocka_unit_test(test_failures_pipe_session),
-        cmocka_unit_test(test_failures_tty_session),
-        cmocka_unit_test(test_failures_graceful_stop_of_a_tree),
-        cmocka_unit_test(test_failures_drain_and_orphan),
+        cmocka_unit_test_teardown(test_failures_pipe_session, tell_last),
+        cmocka_unit_test_teardown(test_failures_tty_session, tell_last),
+        cmocka_unit_test_teardown(test_failures_graceful_stop_of_a_tree, tell_last),
+        cmocka_unit_test_teardown(test_failures_drain_and_orphan, tell_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* A walk that a failure cut short may miss somebody. */
+int main(void)
+{
+    return sup_run_and_clear(run);
 }

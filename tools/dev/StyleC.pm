@@ -26,8 +26,8 @@ my %PORTABLE = map { $_ => 1 } qw(assert.h ctype.h errno.h float.h inttypes.h li
     stdnoreturn.h string.h time.h wchar.h emmintrin.h immintrin.h tmmintrin.h cpuid.h getopt.h
     xxhash.h zstd.h execport_version.h);
 
-my $PRINTS = qr/\b(v?f?printf|puts|fputs|fputc|putc|putchar|perror|errx?|warnx?)\s*\(/;
-my $EXITS  = qr/\b(exit|quick_exit|_Exit)\s*\(/;
+my $PRINTS = qr/(?<![>.])\b(v?f?printf|puts|fputs|fputc|putc|putchar|perror|errx?|warnx?)\s*\(/;
+my $EXITS  = qr/(?<![>.])\b(exit|quick_exit|_Exit)\s*\(/;
 
 # check(PATH, TEXT, FAULT): calls FAULT->(LINE, WHAT) for each fault.
 sub check {
