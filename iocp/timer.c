@@ -142,20 +142,22 @@ void iocp_timer_cancel(struct iocp_timer *timer)
         iocp_op_finish(&timer->op, IOCP_E_CANCELLED, 0);
 }
 
-/* Takes the earliest due timer out, or says when to look again. */
-static struct iocp_timer *take_due(struct iocp_port *port, uint64_t now_ns)
+/* Completes the earliest timer if it is due, else sets the system's timer for it. It goes into its
+ * strand's queue under the lock, since two workers may fire at once and the order must hold. */
+static bool fire_first(struct iocp_port *port, uint64_t now_ns)
 {
     struct iocp_timers *timers = &port->timers;
     iocp_lock_take(&timers->lock);
     struct iocp_timer *timer = timers->root;
-    if (timer != NULL && timer->deadline_ns <= now_ns) {
+    bool due = timer != NULL && timer->deadline_ns <= now_ns;
+    if (due) {
         unlink_timer(timers, timer);
+        iocp_strand_push(&timer->op);
     } else {
-        timer = NULL;
         set_for_next(port);
     }
     iocp_lock_give(&timers->lock);
-    return timer;
+    return due;
 }
 
 void iocp_timers_fire(struct iocp_port *port)
@@ -164,10 +166,6 @@ void iocp_timers_fire(struct iocp_port *port)
     port->timers.armed_ns = 0;
     iocp_lock_give(&port->timers.lock);
     uint64_t now_ns = iocp_now_ns(port);
-    for (;;) {
-        struct iocp_timer *timer = take_due(port, now_ns);
-        if (timer == NULL)
-            return;
-        iocp_strand_push(&timer->op);
-    }
+    while (fire_first(port, now_ns))
+        continue;
 }
