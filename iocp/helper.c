@@ -73,9 +73,10 @@ static bool enqueue(struct iocp_helpers *pool, struct iocp_help *help)
             pool->head = help;
         pool->tail = help;
         pool->waiting++;
-        iocp_cond_signal(&pool->wanted);
     }
     iocp_lock_give(&pool->lock);
+    if (!full)
+        iocp_cond_signal(&pool->wanted); /* without the lock, which the woken thread takes first */
     return !full;
 }
 

@@ -16,6 +16,7 @@
 
 enum {
     STDERR_DESCRIPTOR = 2,
+    READ_SLAB_BYTES = 256 * 1024 * 1024,
     LOG_CLOSE_MS = 1000,   /* for a reader of the log that is slow */
     STDOUT_CLOSE_MS = 2000 /* the same for standard output */
 };
@@ -53,6 +54,8 @@ static int open_port(struct run_server *server, struct run_why *out_why)
     struct iocp_port_options port_options = {
         .workers = (unsigned)options->workers,
         .helpers = {(unsigned)options->helpers, (unsigned)options->helpers},
+        /* Retained output may pin twice its size, and reads need slabs beside it. */
+        .slab_limit_bytes = (size_t)(2 * options->retain_total_bytes) + READ_SLAB_BYTES,
         .on_helper_late = on_helper_late,
         .context = server,
     };

@@ -20,7 +20,7 @@ static unsigned kill_children_of(const char *task)
     (void)snprintf(path, sizeof(path), "/proc/self/task/%.16s/children", task);
     FILE *file = fopen(path, "re");
     while (file != NULL && fscanf(file, "%d", &pid) == 1)
-        killed += kill((pid_t)pid, SIGKILL) == 0;
+        killed += kill((pid_t)pid, SIGKILL) == 0 && waitpid((pid_t)pid, NULL, 0) == pid;
     if (file != NULL)
         (void)fclose(file);
     return killed;
@@ -43,8 +43,7 @@ static unsigned kill_children(void)
 static void kill_strays(void)
 {
     while (kill_children() > 0)
-        while (waitpid(-1, NULL, 0) > 0)
-            continue;
+        continue;
 }
 
 int sup_run_and_clear(int (*run)(void))
