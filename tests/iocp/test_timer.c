@@ -15,7 +15,7 @@ struct clockwork {
     bool ordered;
     struct sup_random random;
     uint64_t started_ns;
-    struct sup_tally all;
+    struct sup_tally all, each_fired; /* all of them; each that fired and does not start again */
 };
 
 struct tick {
@@ -70,6 +70,8 @@ static void on_tick(struct iocp_op *op)
         tick_start(tick, iocp_now_ns(clockwork->world->port) + MS / 10);
         return;
     }
+    if (op->result == IOCP_OK)
+        sup_tally_add(&clockwork->each_fired, 1);
     if (++clockwork->completions == clockwork->count)
         sup_tally_add(&clockwork->all, 1);
 }
@@ -142,6 +144,35 @@ static void test_thousands_of_timers(void **state)
     assert_int_equal(clockwork->fired, MANY);
     for (unsigned i = 0; i < MANY; i++)
         assert_int_equal(clockwork->ticks[i].runs, 1);
+    clockwork_free(clockwork);
+}
+
+/* The system's timer is set far away already: an earlier deadline must move it. */
+static void start_far_then_near(void *argument)
+{
+    struct clockwork *clockwork = argument;
+    uint64_t now_ns = iocp_now_ns(clockwork->world->port);
+    for (unsigned i = 0; i < clockwork->count; i++)
+        tick_start(&clockwork->ticks[i], now_ns + (i == 0 ? UINT64_C(3600000) * MS : 2 * MS));
+}
+
+static void cancel_first(void *argument)
+{
+    struct clockwork *clockwork = argument;
+    clockwork->ticks[0].cancelling = true;
+    iocp_timer_cancel(&clockwork->ticks[0].timer);
+}
+
+static void test_near_timer_does_not_wait_for_a_far_one(void **state)
+{
+    (void)state;
+    struct clockwork *clockwork = clockwork_new(2, 2);
+    sup_box_call(clockwork->box, start_far_then_near, clockwork);
+    sup_tally_await(&clockwork->each_fired, 1);
+    sup_box_call(clockwork->box, cancel_first, clockwork);
+    sup_tally_await(&clockwork->all, 1);
+    assert_int_equal(clockwork->fired, 1);
+    assert_int_equal(clockwork->cancelled, 1);
     clockwork_free(clockwork);
 }
 
@@ -312,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timers_fire_in_order),
         cmocka_unit_test(test_thousands_of_timers),
+        cmocka_unit_test(test_near_timer_does_not_wait_for_a_far_one),
         cmocka_unit_test(test_past_deadlines_complete_at_once),
         cmocka_unit_test(test_timer_starts_again_in_its_callback),
         cmocka_unit_test(test_cancel_of_all_timers),
