@@ -137,7 +137,7 @@ static void test_cancel_delivers_an_end_that_is_there(void **state)
 /* ---- Races ------------------------------------------------------------------------------------
  */
 
-enum { RACES = SUP_COUNT(10000, 1500) };
+enum { RACES = SUP_COUNT(10000, 4000) };
 
 /*
  * A thread sends numbered records at its own pace. On the strand reads are started and, a random
@@ -235,13 +235,13 @@ static void send_records(void *argument)
     sup_random_init(&random, 77, 1);
     for (unsigned i = 0; i < RACES; i++) {
         uint64_t offset = (uint64_t)i * sizeof record;
-        bool alone = sup_random_below(&random, 16) == 0;
+        bool alone = sup_random_below(&random, SUP_COUNT(8, 2)) == 0;
         while (alone && atomic_load(&race->consumed_bytes) < offset) {
             if (sup_now_ms() > deadline_ms)
                 return; /* the test's thread sees that not all came */
             sup_yield();
         }
-        sup_spin(sup_random_below(&random, 60));
+        sup_spin(sup_random_below(&random, SUP_COUNT(60, 600)));
         sup_fill(record, sizeof record, offset, 5);
         SUP_CHECK(sup_end_write(&race->theirs, record, sizeof record) == sizeof record);
     }
@@ -269,8 +269,8 @@ static void check_cancel_against_data(enum sup_pair_kind kind, uint64_t seed)
         sup_box_end(race->box);
         assert_int_equal(race->got_bytes, race->total_bytes);
         assert_int_equal(race->starts, race->completions);
-        assert_true(race->cancelled > RACES / 100); /* both did happen */
-        assert_true(race->delivered > RACES / 100);
+        print_message("%u reads cancelled, %u delivered\n", race->cancelled, race->delivered);
+        assert_true(race->cancelled >= 10 && race->delivered >= 10); /* both did happen */
     }
     free(race);
     sup_world_close(world);
