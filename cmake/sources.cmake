@@ -29,5 +29,24 @@ function(execport_library name)
   target_link_libraries(execport_${name} PUBLIC ${arg_UNPARSED_ARGUMENTS})
 endfunction()
 
+# execport_program(NAME SOURCES...): an executable; on Windows with the manifest that all share.
+function(execport_program name)
+  add_executable(${name} ${ARGN})
+  if(WIN32)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:execport_manifest>)
+  endif()
+  if(MSVC)
+    target_link_options(${name} PRIVATE /MANIFEST:NO)
+  endif()
+endfunction()
+
+if(WIN32)
+  enable_language(RC)
+  add_library(execport_manifest OBJECT ${PROJECT_SOURCE_DIR}/cmake/execport.rc)
+  target_include_directories(execport_manifest PRIVATE ${PROJECT_SOURCE_DIR}/cmake)
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/cmake/execport.rc PROPERTY OBJECT_DEPENDS
+    ${PROJECT_SOURCE_DIR}/cmake/execport.manifest)
+endif()
+
 configure_file(${PROJECT_SOURCE_DIR}/cmake/version.h.in
   ${PROJECT_BINARY_DIR}/generated/execport_version.h)

@@ -138,7 +138,7 @@ struct iocp_stats {
     uint64_t slabs_leased;   /* slabs that somebody holds now */
     uint64_t slabs_free;     /* slabs kept for reuse now */
     uint64_t timer_settings; /* system calls that set the timer */
-    uint64_t wait_threads;   /* Windows: threads that wait for processes now */
+    uint64_t wait_threads;   /* Windows: threads of the system that wait for processes, at most */
 };
 /* Any thread. */
 void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats);

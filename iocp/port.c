@@ -182,6 +182,7 @@ void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats)
         .slab_waits = sum(port, IOCP_C_SLAB_WAITS),
         .slabs_leased = atomic_load(&port->slabs.leased) + atomic_load(&port->slabs.alone),
         .timer_settings = sum(port, IOCP_C_TIMER_SETTINGS),
+        .wait_threads = iocp_backend_wait_threads(port),
     };
     iocp_lock_take(&port->slabs.lock);
     stats.slabs_free = port->slabs.free_count;

@@ -6,7 +6,8 @@
  * pool have a lock of their own. A strand belongs to the worker that runs it; its inbox is a
  * lock-free stack that any thread pushes to.
  *
- * Backends: everything declared under "Backend" is implemented once per system, in *_epoll.c here.
+ * Backends: everything declared under "Backend" is implemented once per system, in *_epoll.c on
+ * Linux and in *_win.c on Windows.
  */
 #ifndef IOCP_PORT_H
 #define IOCP_PORT_H
@@ -172,6 +173,40 @@ void iocp_requeue(struct iocp_worker *worker, struct iocp_strand *strand);
 /* Adds to a counter of the calling worker, or of the port. */
 void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n);
 
+/* ---- stream.c ---- */
+
+static inline struct iocp_stream *iocp_stream_of_read(struct iocp_op *op)
+{
+    return IOCP_OWNER(op, struct iocp_stream, read);
+}
+
+static inline struct iocp_stream *iocp_stream_of_write(struct iocp_op *op)
+{
+    return IOCP_OWNER(op, struct iocp_stream, write);
+}
+
+/* What a try of an operation came to. */
+enum iocp_outcome { IOCP_DONE, IOCP_WAITS, IOCP_AGAIN };
+
+/* Fills in a stream that the backend has made ready. */
+void iocp_stream_prepare(struct iocp_stream *stream, struct iocp_strand *strand, iocp_handle handle,
+                         enum iocp_stream_kind kind, const struct iocp_stream_events *events);
+/* IDLE to PENDING for a read of at most max_bytes; the backend queues or parks it. */
+void iocp_stream_begin_read(struct iocp_stream *stream, uint32_t max_bytes);
+/* Bytes that the next read should have room for, and what a read teaches about the one after. */
+uint32_t iocp_stream_want(const struct iocp_stream *stream);
+void iocp_stream_learn(struct iocp_stream *stream, uint32_t got_bytes, uint32_t room_bytes);
+/* The next spans of the write, at most IOCP_GATHER_MAX and most_bytes; returns their number. */
+unsigned iocp_stream_gather(const struct iocp_stream *stream, struct iocp_vec *out_vecs,
+                            size_t most_bytes, size_t *out_bytes);
+/* So many bytes of them were taken by the system. */
+void iocp_stream_advance(struct iocp_stream *stream, size_t written_bytes);
+/* Sets the write's result; returns IOCP_DONE. */
+enum iocp_outcome iocp_stream_fail_write(struct iocp_stream *stream, int result, int os_error);
+/* Before the callback of a read or write: if that was what closing waited for, the close goes into
+ * the queue. */
+void iocp_stream_settle(struct iocp_op *op);
+
 /* ---- slab.c ---- */
 
 /* Opens and closes the pool; at the end nothing may be leased (asserted). */
@@ -214,6 +249,8 @@ void iocp_backend_close(struct iocp_port *port);
 void iocp_backend_look(struct iocp_worker *worker, bool block);
 /* Wakes one worker that blocks in iocp_backend_look. Any thread. */
 void iocp_backend_wake(struct iocp_port *port);
+/* Threads of the system that wait for processes now, at most. Any thread. */
+unsigned iocp_backend_wait_threads(struct iocp_port *port);
 /* Sets the one timer of the port; under the timers' lock. */
 void iocp_backend_set_timer(struct iocp_port *port, uint64_t deadline_ns);
 /* Memory: zeroed, or NULL. */
@@ -231,9 +268,7 @@ bool iocp_close_step(struct iocp_worker *worker, struct iocp_op *op);
 bool iocp_accept_step(struct iocp_worker *worker, struct iocp_op *op);
 bool iocp_listener_close_step(struct iocp_worker *worker, struct iocp_op *op);
 bool iocp_exit_step(struct iocp_worker *worker, struct iocp_op *op);
-/* Before the callback of a read or write (of an accept): if that was what closing waited for, the
- * close goes into the queue. */
-void iocp_stream_settle(struct iocp_op *op);
+/* Before the callback of an accept, likewise. */
 void iocp_listener_settle(struct iocp_op *op);
 
 #endif

@@ -79,7 +79,7 @@ int iocp_backend_open(struct iocp_port *port, int *out_os_error)
         *out_os_error = ENOMEM;
         return IOCP_E_NOMEM;
     }
-    iocp_slots_init(&port->backend->slots);
+    iocp_table_init(&port->backend->slots, sizeof(struct iocp_slot));
     if (open_handles(port) == 0)
         return 0;
     *out_os_error = errno;
@@ -99,7 +99,7 @@ void iocp_backend_close(struct iocp_port *port)
     close_fd(backend->timer_fd);
     close_fd(backend->wake_fd);
     close_fd(backend->epoll_fd);
-    iocp_slots_deinit(port, &backend->slots);
+    iocp_table_deinit(port, &backend->slots);
     iocp_backend_release(port, backend);
     port->backend = NULL;
 }
@@ -111,6 +111,12 @@ void iocp_backend_wake(struct iocp_port *port)
     ssize_t written = write(port->backend->wake_fd, &one, sizeof(one));
     assert(written == (ssize_t)sizeof(one));
     (void)written;
+}
+
+unsigned iocp_backend_wait_threads(struct iocp_port *port)
+{
+    (void)port;
+    return 0; /* pidfds are epoll's */
 }
 
 void iocp_backend_set_timer(struct iocp_port *port, uint64_t deadline_ns)

@@ -9,9 +9,9 @@
 
 struct iocp_backend {
     int epoll_fd;
-    int wake_fd;  /* an eventfd, never read: edge-triggered, each write is one event */
-    int timer_fd; /* a timerfd, never read: setting it again clears it */
-    struct iocp_slots slots;
+    int wake_fd;             /* an eventfd, never read: edge-triggered, each write is one event */
+    int timer_fd;            /* a timerfd, never read: setting it again clears it */
+    struct iocp_table slots; /* of struct iocp_slot */
 };
 
 #endif

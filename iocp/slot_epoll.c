@@ -39,76 +39,9 @@ static uint64_t gone_bit(enum iocp_direction direction)
     return direction == IOCP_IN ? IN_GONE : OUT_GONE;
 }
 
-void iocp_slots_init(struct iocp_slots *slots)
-{
-    memset(slots, 0, sizeof(*slots));
-    iocp_lock_init(&slots->lock);
-    slots->used = 1;
-}
-
-void iocp_slots_deinit(const struct iocp_port *port, struct iocp_slots *slots)
-{
-    assert(slots->live == 0);
-    for (unsigned i = 0; i < IOCP_SLOT_CHUNKS; i++)
-        iocp_backend_release(port, atomic_load(&slots->chunks[i]));
-    iocp_lock_deinit(&slots->lock);
-}
-
-static struct iocp_slots *slots_of(const struct iocp_port *port)
-{
-    return &port->backend->slots;
-}
-
 static struct iocp_slot *slot_at(struct iocp_port *port, uint32_t number)
 {
-    assert(number != IOCP_NO_SLOT);
-    _Atomic(struct iocp_slot *) *chunk = &slots_of(port)->chunks[number / IOCP_SLOT_CHUNK];
-    struct iocp_slot *slots = atomic_load_explicit(chunk, memory_order_acquire);
-    assert(slots != NULL);
-    return &slots[number % IOCP_SLOT_CHUNK];
-}
-
-/* Under the lock. 0 if a new chunk is needed and cannot be had. */
-static uint32_t take_number(struct iocp_port *port, struct iocp_slots *slots)
-{
-    uint32_t number = slots->first_free;
-    if (number != IOCP_NO_SLOT) {
-        slots->first_free = slot_at(port, number)->next_free;
-        return number;
-    }
-    number = slots->used;
-    if (number / IOCP_SLOT_CHUNK >= IOCP_SLOT_CHUNKS)
-        return IOCP_NO_SLOT;
-    _Atomic(struct iocp_slot *) *chunk = &slots->chunks[number / IOCP_SLOT_CHUNK];
-    if (atomic_load(chunk) == NULL) {
-        void *memory = iocp_backend_alloc(port, IOCP_SLOT_CHUNK * sizeof(struct iocp_slot));
-        if (memory == NULL)
-            return IOCP_NO_SLOT;
-        atomic_store_explicit(chunk, memory, memory_order_release);
-    }
-    slots->used++;
-    return number;
-}
-
-static uint32_t obtain(struct iocp_port *port)
-{
-    struct iocp_slots *slots = slots_of(port);
-    iocp_lock_take(&slots->lock);
-    uint32_t number = take_number(port, slots);
-    if (number != IOCP_NO_SLOT)
-        slots->live++;
-    iocp_lock_give(&slots->lock);
-    return number;
-}
-
-static void give_back(struct iocp_port *port, uint32_t number)
-{
-    struct iocp_slots *slots = slots_of(port);
-    iocp_lock_take(&slots->lock);
-    slot_at(port, number)->next_free = slots->first_free;
-    slots->first_free = number;
-    slots->live--;
-    iocp_lock_give(&slots->lock);
+    return iocp_table_at(&port->backend->slots, number);
 }
 
 static int control(struct iocp_port *port, int what, uint32_t number, int fd, int *out_os_error)
@@ -139,7 +72,7 @@ static void retire(struct iocp_slot *slot)
 int iocp_slot_open(struct iocp_port *port, int fd, uint32_t events, bool sticky_hangup,
                    uint32_t *out_slot, int *out_os_error)
 {
-    uint32_t number = obtain(port);
+    uint32_t number = iocp_table_take(port, &port->backend->slots);
     if (number == IOCP_NO_SLOT) {
         *out_os_error = ENOMEM;
         return IOCP_E_NOMEM;
@@ -151,7 +84,7 @@ int iocp_slot_open(struct iocp_port *port, int fd, uint32_t events, bool sticky_
     int result = control(port, EPOLL_CTL_ADD, number, fd, out_os_error);
     if (result != 0) {
         retire(slot);
-        give_back(port, number);
+        iocp_table_give(&port->backend->slots, number);
         return result;
     }
     *out_slot = number;
@@ -178,7 +111,7 @@ void iocp_slot_close(struct iocp_port *port, uint32_t number, int fd)
     /* Failure would mean that fd was closed under us; the generation guards even then. */
     (void)!control(port, EPOLL_CTL_DEL, number, fd, &os_error);
     retire(slot_at(port, number));
-    give_back(port, number);
+    iocp_table_give(&port->backend->slots, number);
 }
 
 bool iocp_slot_park(struct iocp_port *port, uint32_t number, enum iocp_direction direction,

@@ -26,35 +26,16 @@
 #ifndef IOCP_SLOT_EPOLL_H
 #define IOCP_SLOT_EPOLL_H
 
-#include "iocp/port.h"
+#include "iocp/table.h"
 
 enum iocp_direction { IOCP_IN, IOCP_OUT };
 
-enum {
-    IOCP_NO_SLOT = 0,
-    IOCP_SLOT_CHUNK = 1024,  /* slots in one allocation, 32 KiB */
-    IOCP_SLOT_CHUNKS = 1024, /* a million handles, beyond any descriptor limit in use */
-};
-
 struct iocp_slot {
+    struct iocp_record record;
+    uint32_t events; /* what epoll reports for it; the strand's */
     _Atomic uint64_t state;
     struct iocp_op *ops[2]; /* by direction; written before park, read by who takes PARKED away */
-    uint32_t events;        /* what epoll reports for it; the strand's */
-    uint32_t next_free;
 };
-
-struct iocp_slots {
-    struct iocp_lock lock; /* of the free list and of growing */
-    _Atomic(struct iocp_slot *) chunks[IOCP_SLOT_CHUNKS];
-    uint32_t used; /* slots that were ever handed out, and slot 0, which is none */
-    uint32_t first_free;
-    uint32_t live;
-};
-
-/* An empty table. */
-void iocp_slots_init(struct iocp_slots *slots);
-/* Frees the chunks; no slot may be live (asserted). */
-void iocp_slots_deinit(const struct iocp_port *port, struct iocp_slots *slots);
 
 /* Makes fd known to epoll, edge-triggered, for the given EPOLL events; sticky_hangup: a hang-up is
  * for good. On the strand. Returns the slot's number, or a negative error and *out_os_error. */

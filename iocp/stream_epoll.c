@@ -20,21 +20,10 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-enum {
-    HINT_LEAST = 11, /* IOCP_READ_MIN */
-    HINT_START = 12,
-    HINT_MOST = 16 /* IOCP_READ_MAX */
-};
-
-static struct iocp_stream *of_read(struct iocp_op *op)
-{
-    return IOCP_OWNER(op, struct iocp_stream, read);
-}
-
-static struct iocp_stream *of_write(struct iocp_op *op)
-{
-    return IOCP_OWNER(op, struct iocp_stream, write);
-}
+_Static_assert(sizeof(struct iovec) == sizeof(struct iocp_vec) &&
+                   offsetof(struct iovec, iov_base) == offsetof(struct iocp_vec, data) &&
+                   offsetof(struct iovec, iov_len) == offsetof(struct iocp_vec, size_bytes),
+               "spans are given to the kernel as they are");
 
 int iocp_stream_open(struct iocp_stream *stream, struct iocp_strand *strand, iocp_handle handle,
                      enum iocp_stream_kind kind, const struct iocp_stream_events *events,
@@ -46,11 +35,7 @@ int iocp_stream_open(struct iocp_stream *stream, struct iocp_strand *strand, ioc
         *out_os_error = errno;
         return iocp_error_from_os(errno);
     }
-    *stream = (struct iocp_stream){
-        .handle = handle, .kind = (uint8_t)kind, .hint = HINT_START, .phase = IOCP_OPEN};
-    iocp_op_prepare(&stream->read, strand, IOCP_OP_READ, events->on_read);
-    iocp_op_prepare(&stream->write, strand, IOCP_OP_WRITE, events->on_write);
-    iocp_op_prepare(&stream->close, strand, IOCP_OP_CLOSE, events->on_close);
+    iocp_stream_prepare(stream, strand, handle, kind, events);
     return 0;
 }
 
@@ -73,11 +58,9 @@ static int ensure_registered(struct iocp_stream *stream, enum iocp_direction dir
 
 void iocp_read_start(struct iocp_stream *stream, uint32_t max_bytes)
 {
-    assert(stream->phase == IOCP_OPEN && max_bytes > 0);
     struct iocp_op *op = &stream->read;
     int os_error = 0;
-    iocp_op_begin(op);
-    stream->read_max_bytes = max_bytes < IOCP_READ_MAX ? max_bytes : IOCP_READ_MAX;
+    iocp_stream_begin_read(stream, max_bytes);
     int result = ensure_registered(stream, IOCP_IN, &os_error);
     if (result != 0)
         iocp_op_finish(op, result, os_error);
@@ -118,15 +101,6 @@ static ssize_t read_some(struct iocp_stream *stream, uint8_t *data, uint32_t siz
     return got;
 }
 
-/* The next read will probably bring as much as this one. */
-static void learn(struct iocp_stream *stream, uint32_t got_bytes, uint32_t room_bytes)
-{
-    if (got_bytes == room_bytes && stream->hint < HINT_MOST)
-        stream->hint = stream->hint + 2 < HINT_MOST ? (uint8_t)(stream->hint + 2) : HINT_MOST;
-    else if (got_bytes < (UINT32_C(1) << stream->hint) / 4 && stream->hint > HINT_LEAST)
-        stream->hint--;
-}
-
 static void deliver(struct iocp_worker *worker, struct iocp_stream *stream, uint32_t got_bytes,
                     uint32_t room_bytes)
 {
@@ -136,7 +110,7 @@ static void deliver(struct iocp_worker *worker, struct iocp_stream *stream, uint
     stream->hung_up = false;
     if (got_bytes == room_bytes || stream->kind == IOCP_STREAM_TERMINAL)
         iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
-    learn(stream, got_bytes, room_bytes);
+    iocp_stream_learn(stream, got_bytes, room_bytes);
 }
 
 static void fail_read(struct iocp_worker *worker, struct iocp_stream *stream, int os_error)
@@ -150,31 +124,30 @@ static void fail_read(struct iocp_worker *worker, struct iocp_stream *stream, in
         iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
 }
 
-enum outcome { DONE, WAITS, AGAIN };
-
-static enum outcome nothing_there(struct iocp_worker *worker, struct iocp_stream *stream)
+static enum iocp_outcome nothing_there(struct iocp_worker *worker, struct iocp_stream *stream)
 {
     iocp_count(worker->port, IOCP_C_READS_EMPTY, 1);
     if (stream->read.flags & IOCP_F_CANCEL) {
         stream->read.result = IOCP_E_CANCELLED;
-        return DONE;
+        return IOCP_DONE;
     }
     iocp_slot_forget_gone(worker->port, stream->slot, IOCP_IN);
-    return iocp_slot_park(worker->port, stream->slot, IOCP_IN, &stream->read) ? WAITS : AGAIN;
+    return iocp_slot_park(worker->port, stream->slot, IOCP_IN, &stream->read) ? IOCP_WAITS
+                                                                              : IOCP_AGAIN;
 }
 
 /* No slab: the read stands in the pool's queue now, unless it was cancelled. */
-static enum outcome no_room(struct iocp_worker *worker, struct iocp_stream *stream, int result,
-                            bool cancelled)
+static enum iocp_outcome no_room(struct iocp_worker *worker, struct iocp_stream *stream, int result,
+                                 bool cancelled)
 {
     iocp_slot_set_ready(worker->port, stream->slot, IOCP_IN);
     if (result == IOCP_E_BUSY && !cancelled)
-        return WAITS;
+        return IOCP_WAITS;
     if (result == IOCP_E_BUSY && !iocp_slab_unstarve(worker->port, &stream->read))
-        return WAITS; /* it is on its way back here already */
+        return IOCP_WAITS; /* it is on its way back here already */
     stream->read.result = result == IOCP_E_BUSY ? IOCP_E_CANCELLED : result;
     stream->read.os_error = result == IOCP_E_BUSY ? 0 : ENOMEM;
-    return DONE;
+    return IOCP_DONE;
 }
 
 /* One hang-up may come as several edges; it is told once, and again to whoever cancels. */
@@ -184,13 +157,12 @@ static bool is_told_hangup(const struct iocp_stream *stream, int os_error)
            (stream->read.flags & IOCP_F_CANCEL) == 0;
 }
 
-static enum outcome try_read(struct iocp_worker *worker, struct iocp_stream *stream)
+static enum iocp_outcome try_read(struct iocp_worker *worker, struct iocp_stream *stream)
 {
-    uint32_t want = UINT32_C(1) << stream->hint, room = 0;
+    uint32_t room = 0;
     bool cancelled = (stream->read.flags & IOCP_F_CANCEL) != 0;
     uint8_t *data = NULL;
-    want = want < stream->read_max_bytes ? want : stream->read_max_bytes;
-    int result = iocp_slab_room(worker, &stream->read, want, &data, &room);
+    int result = iocp_slab_room(worker, &stream->read, iocp_stream_want(stream), &data, &room);
     if (result != 0)
         return no_room(worker, stream, result, cancelled);
     room = room < stream->read_max_bytes ? room : stream->read_max_bytes;
@@ -206,30 +178,19 @@ static enum outcome try_read(struct iocp_worker *worker, struct iocp_stream *str
     } else {
         deliver(worker, stream, (uint32_t)got, room);
     }
-    return DONE;
+    return IOCP_DONE;
 }
 
 bool iocp_read_step(struct iocp_worker *worker, struct iocp_op *op)
 {
-    enum outcome outcome;
+    enum iocp_outcome outcome;
     do {
-        outcome = try_read(worker, of_read(op));
-    } while (outcome == AGAIN);
-    return outcome == DONE;
+        outcome = try_read(worker, iocp_stream_of_read(op));
+    } while (outcome == IOCP_AGAIN);
+    return outcome == IOCP_DONE;
 }
 
 /* ---- Writing ---- */
-
-void iocp_write_start(struct iocp_stream *stream, const struct iocp_vec *vecs, unsigned count)
-{
-    assert(stream->phase == IOCP_OPEN && count > 0 && count <= UINT16_MAX);
-    iocp_op_begin(&stream->write);
-    stream->vecs = vecs;
-    stream->vec_count = (uint16_t)count;
-    stream->vec_offset_bytes = 0;
-    stream->written_bytes = 0;
-    iocp_strand_push(&stream->write);
-}
 
 void iocp_write_cancel(struct iocp_stream *stream)
 {
@@ -239,37 +200,6 @@ void iocp_write_cancel(struct iocp_stream *stream)
     op->flags |= IOCP_F_CANCEL;
     if (stream->slot != IOCP_NO_SLOT && iocp_slot_unpark(op->strand->port, stream->slot, IOCP_OUT))
         iocp_strand_push(op);
-}
-
-/* The next spans as the kernel wants them; returns their number. */
-static int gather(const struct iocp_stream *stream, struct iovec *out_vecs, size_t *out_bytes)
-{
-    size_t skip = stream->vec_offset_bytes, total = 0;
-    int count = 0;
-    for (unsigned i = 0; i < stream->vec_count && count < IOCP_GATHER_MAX; i++) {
-        const struct iocp_vec *vec = &stream->vecs[i];
-        if (vec->size_bytes > skip) {
-            /* The kernel only reads from it; the type has no const. */
-            out_vecs[count].iov_base = (char *)(uintptr_t)vec->data + skip;
-            out_vecs[count].iov_len = vec->size_bytes - skip;
-            total += out_vecs[count++].iov_len;
-        }
-        skip = 0;
-    }
-    *out_bytes = total;
-    return count;
-}
-
-static void advance(struct iocp_stream *stream, size_t written_bytes)
-{
-    stream->written_bytes += written_bytes;
-    written_bytes += stream->vec_offset_bytes;
-    while (stream->vec_count > 0 && written_bytes >= stream->vecs[0].size_bytes) {
-        written_bytes -= stream->vecs[0].size_bytes;
-        stream->vecs++;
-        stream->vec_count--;
-    }
-    stream->vec_offset_bytes = written_bytes;
 }
 
 static ssize_t write_some(struct iocp_stream *stream, struct iovec *vecs, int count)
@@ -287,82 +217,56 @@ static ssize_t write_some(struct iocp_stream *stream, struct iovec *vecs, int co
     return put;
 }
 
-static enum outcome fail_write(struct iocp_stream *stream, int result, int os_error)
-{
-    stream->write.result = result;
-    stream->write.os_error = os_error;
-    return DONE;
-}
-
 /* The system takes no more now. */
-static enum outcome wait_for_room(struct iocp_worker *worker, struct iocp_stream *stream,
-                                  bool took_nothing)
+static enum iocp_outcome wait_for_room(struct iocp_worker *worker, struct iocp_stream *stream,
+                                       bool took_nothing)
 {
     int os_error = 0;
     iocp_count(worker->port, IOCP_C_WRITES_FULL, 1);
     int result = ensure_registered(stream, IOCP_OUT, &os_error);
     if (result != 0)
-        return fail_write(stream, result, os_error);
+        return iocp_stream_fail_write(stream, result, os_error);
     if (took_nothing)
         iocp_slot_forget_gone(worker->port, stream->slot, IOCP_OUT);
-    return iocp_slot_park(worker->port, stream->slot, IOCP_OUT, &stream->write) ? WAITS : AGAIN;
+    return iocp_slot_park(worker->port, stream->slot, IOCP_OUT, &stream->write) ? IOCP_WAITS
+                                                                                : IOCP_AGAIN;
 }
 
-static enum outcome try_write(struct iocp_worker *worker, struct iocp_stream *stream)
+static enum iocp_outcome try_write(struct iocp_worker *worker, struct iocp_stream *stream)
 {
-    struct iovec vecs[IOCP_GATHER_MAX];
+    struct iocp_vec vecs[IOCP_GATHER_MAX];
     size_t offered = 0;
-    int count = gather(stream, vecs, &offered);
+    int count = (int)iocp_stream_gather(stream, vecs, SIZE_MAX, &offered);
     if (count == 0)
-        return DONE;
+        return IOCP_DONE;
     if (stream->write.flags & IOCP_F_CANCEL)
-        return fail_write(stream, IOCP_E_CANCELLED, 0);
+        return iocp_stream_fail_write(stream, IOCP_E_CANCELLED, 0);
     if (stream->slot != IOCP_NO_SLOT)
         iocp_slot_try(worker->port, stream->slot, IOCP_OUT);
-    ssize_t put = write_some(stream, vecs, count);
+    ssize_t put = write_some(stream, (struct iovec *)(void *)vecs, count);
     if (put < 0 && errno == EIO && stream->kind == IOCP_STREAM_TERMINAL)
-        return fail_write(stream, IOCP_E_HANGUP, EIO);
+        return iocp_stream_fail_write(stream, IOCP_E_HANGUP, EIO);
     if (put < 0 && errno != EAGAIN)
-        return fail_write(stream, iocp_error_from_os(errno), errno);
+        return iocp_stream_fail_write(stream, iocp_error_from_os(errno), errno);
     if (put > 0) {
         iocp_count(worker->port, IOCP_C_BYTES_WRITTEN, (uint64_t)put);
-        advance(stream, (size_t)put);
+        iocp_stream_advance(stream, (size_t)put);
     }
     if (put == (ssize_t)offered)
-        return AGAIN;
+        return IOCP_AGAIN;
     return wait_for_room(worker, stream, put <= 0);
 }
 
 bool iocp_write_step(struct iocp_worker *worker, struct iocp_op *op)
 {
-    enum outcome outcome;
+    enum iocp_outcome outcome;
     do {
-        outcome = try_write(worker, of_write(op));
-    } while (outcome == AGAIN);
-    return outcome == DONE;
+        outcome = try_write(worker, iocp_stream_of_write(op));
+    } while (outcome == IOCP_AGAIN);
+    return outcome == IOCP_DONE;
 }
 
 /* ---- Closing ---- */
-
-void iocp_stream_settle(struct iocp_op *op)
-{
-    struct iocp_stream *stream = op->kind == IOCP_OP_READ ? of_read(op) : of_write(op);
-    if (stream->phase == IOCP_CLOSING && !iocp_pending(&stream->read) &&
-        !iocp_pending(&stream->write))
-        iocp_strand_push(&stream->close);
-}
-
-void iocp_close_start(struct iocp_stream *stream)
-{
-    assert(stream->phase == IOCP_OPEN);
-    iocp_op_begin(&stream->close);
-    stream->phase = IOCP_CLOSING;
-    bool waits = iocp_pending(&stream->read) || iocp_pending(&stream->write);
-    iocp_read_cancel(stream);
-    iocp_write_cancel(stream);
-    if (!waits)
-        iocp_strand_push(&stream->close);
-}
 
 bool iocp_close_step(struct iocp_worker *worker, struct iocp_op *op)
 {

@@ -9,10 +9,10 @@
  */
 #include "wire/base64_codec.h"
 
-#if WIRE_BASE64_X86
+#if WIRE_X86_64
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2 WIRE_TARGET("avx2")
 
 #define VECTOR_BYTES 32
 #define GROUP_BYTES  24

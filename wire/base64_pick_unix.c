@@ -6,7 +6,7 @@
  */
 #include "wire/base64_codec.h"
 
-#if WIRE_BASE64_X86
+#if WIRE_X86_64
 
 const struct wire_base64_codec *wire_base64_codec_at(size_t index)
 {

@@ -8,10 +8,10 @@
  */
 #include "wire/base64_codec.h"
 
-#if WIRE_BASE64_X86
+#if WIRE_X86_64
 #include <immintrin.h>
 
-#define SSSE3 __attribute__((target("ssse3")))
+#define SSSE3 WIRE_TARGET("ssse3")
 
 /* Bytes read and written by one step; of these, ENCODE_USED and DECODE_MADE count. */
 #define VECTOR_BYTES 16

@@ -7,14 +7,13 @@
  */
 #include "wire/json_scan.h"
 
+#include "wire/compiler.h"
+
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__SSE2__) || defined(_M_X64)
+#if WIRE_X86_64
 #include <emmintrin.h>
-#define HAVE_VECTORS 1
-#else
-#define HAVE_VECTORS 0
 #endif
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
@@ -58,23 +57,7 @@ size_t wire_json_scan_plain_words(const uint8_t *data, size_t size)
     return scan_bytes(data, at, size);
 }
 
-#if HAVE_VECTORS
-
-#if defined(__GNUC__)
-static unsigned lowest_bit(unsigned bits)
-{
-    return (unsigned)__builtin_ctz(bits);
-}
-#else
-static unsigned lowest_bit(unsigned bits)
-{
-    unsigned index = 0;
-    while (!(bits >> index & 1)) {
-        index++;
-    }
-    return index;
-}
-#endif
+#if WIRE_X86_64
 
 /* One bit for each special byte. Compared as signed, bytes beyond ASCII are below 0x20 too. */
 static unsigned special_in_vector(const uint8_t *data)
@@ -92,7 +75,7 @@ size_t wire_json_scan_plain(const uint8_t *data, size_t size)
     for (; size - at >= 16; at += 16) {
         unsigned special = special_in_vector(data + at);
         if (special) {
-            return at + lowest_bit(special);
+            return at + wire_lowest_bit(special);
         }
     }
     return scan_bytes(data, at, size);

@@ -9,6 +9,7 @@
 #ifndef WIRE_MSG_FIELDS_H
 #define WIRE_MSG_FIELDS_H
 
+#include "wire/compiler.h"
 #include "wire/msg_parser.h"
 
 /*
@@ -80,14 +81,8 @@ WIRE_MUST_CHECK int wire_msg_read_word(struct wire_msg_parser *parser, const cha
                                        const struct wire_json_token *token,
                                        const char *const *words, size_t count, size_t *out_index);
 
-#if defined(__GNUC__)
-#define WIRE_MSG_PRINTF __attribute__((format(printf, 2, 3)))
-#else
-#define WIRE_MSG_PRINTF
-#endif
-
 /* Fills the problem (invalid params) from a printf format; returns WIRE_MSG_ERR_PARAMS. */
-int wire_msg_refuse(struct wire_msg_parser *parser, const char *format, ...) WIRE_MSG_PRINTF;
+int wire_msg_refuse(struct wire_msg_parser *parser, const char *format, ...) WIRE_PRINTF(2, 3);
 
 /* The problem that a member should have been of another type ("a string"). */
 int wire_msg_refuse_type(struct wire_msg_parser *parser, const char *name, const char *expected);

@@ -8,17 +8,13 @@
 #ifndef WIRE_SPAN_H
 #define WIRE_SPAN_H
 
+#include "wire/compiler.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__GNUC__)
-#define WIRE_MUST_CHECK __attribute__((warn_unused_result))
-#else
-#define WIRE_MUST_CHECK
-#endif
 
 struct wire_span {
     const uint8_t *data;

@@ -3,10 +3,11 @@
  * fuzz target once, so that every build repeats what fuzzing found. Fails if a folder holds no
  * file.
  */
-#include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "tests/wire/support_folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,33 +32,33 @@ static int feed_file(const char *path)
     return is_read;
 }
 
-/* Feeds each file of a folder. Returns how many, or -1 if one cannot be read. */
-static int feed_folder(const char *folder)
+/* A folder of inputs, and how many of them were fed. */
+struct corpus {
+    const char *folder;
+    int count;
+};
+
+static int feed_name(void *context, const char *name)
 {
-    DIR *dir = opendir(folder);
-    int count = 0;
-    const struct dirent *entry;
-    while (dir && count >= 0 && (entry = readdir(dir)) != NULL) {
-        char path[1024];
-        if (entry->d_name[0] == '.') {
-            continue;
-        }
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        count = feed_file(path) ? count + 1 : -1;
+    struct corpus *corpus = context;
+    char path[1024];
+    int size = snprintf(path, sizeof path, "%s/%s", corpus->folder, name);
+    if (size < 0 || (size_t)size >= sizeof path || !feed_file(path)) {
+        fprintf(stderr, "cannot read %s/%s\n", corpus->folder, name);
+        return -1;
     }
-    if (dir) {
-        closedir(dir);
-    }
-    return count;
+    corpus->count++;
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     int failed = argc < 2;
     for (int i = 1; i < argc; i++) {
-        int count = feed_folder(argv[i]);
-        printf("%s: %d inputs\n", argv[i], count);
-        failed |= count <= 0;
+        struct corpus corpus = {.folder = argv[i]};
+        int result = support_folder_each(corpus.folder, feed_name, &corpus);
+        printf("%s: %d inputs\n", corpus.folder, corpus.count);
+        failed |= result != 0 || corpus.count == 0;
     }
     return failed;
 }

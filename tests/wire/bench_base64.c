@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "tests/wire/support_clock.h"
 #include "wire/base64.h"
 
 #define ROUNDS          60
@@ -18,13 +18,6 @@ struct block {
     uint8_t text[BLOCK_BYTES_MAX * 4 / 3 + 4];
     size_t size;
 };
-
-static double seconds(void)
-{
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static void encode(const struct wire_base64_codec *codec, struct block *block)
 {
@@ -45,11 +38,11 @@ static double measure(void (*work)(const struct wire_base64_codec *, struct bloc
     double best = 0;
     size_t count = ROUND_BYTES / block->size;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = seconds();
+        uint64_t start_ns = support_clock_ns();
         for (size_t i = 0; i < count; i++) {
             work(codec, block);
         }
-        double rate = (double)(count * block->size) / (seconds() - start) / 1e9;
+        double rate = (double)(count * block->size) / (double)(support_clock_ns() - start_ns);
         best = rate > best ? rate : best;
     }
     return best;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/compiler.h"
+
 /* A case; both texts have a line end behind each line. */
 struct support_case {
     char *input;
@@ -34,8 +36,7 @@ struct support_bytes {
 
 /* Adds bytes, or what a printf format gives (up to 511 characters). */
 void support_bytes_add(struct support_bytes *bytes, const void *data, size_t size);
-void support_bytes_format(struct support_bytes *bytes, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void support_bytes_format(struct support_bytes *bytes, const char *format, ...) WIRE_PRINTF(2, 3);
 
 /* Frees the bytes and makes them empty. */
 void support_bytes_free(struct support_bytes *bytes);

@@ -1,10 +1,9 @@
 /*
- * Reads case folders with the C library and dirent, which mingw has too. Runs on the test's thread
- * and fails the test where a file cannot be read: a missing folder must never look like success.
+ * Reads case folders. Runs on the test's thread and fails the test where a file cannot be read: a
+ * missing folder must never look like success.
  */
 #include "tests/wire/support_file.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "tests/wire/support_folder.h"
 
 uint8_t *support_file_read(const char *path, size_t *out_size)
 {
@@ -32,25 +33,36 @@ uint8_t *support_file_read(const char *path, size_t *out_size)
     return data;
 }
 
+/* The search for the cases of a folder. */
+struct search {
+    const char *folder;
+    const char *ending;
+    void (*on_case)(const char *stem);
+    size_t count;
+};
+
+static int look_at(void *context, const char *name)
+{
+    struct search *search = context;
+    size_t size = strlen(name);
+    size_t ending_size = strlen(search->ending);
+    if (size <= ending_size || strcmp(name + size - ending_size, search->ending) != 0) {
+        return 0;
+    }
+    char stem[512];
+    int stem_size = (int)(size - ending_size);
+    int written = snprintf(stem, sizeof stem, "%s/%.*s", search->folder, stem_size, name);
+    assert_in_range(written, 1, sizeof stem - 1);
+    search->on_case(stem);
+    search->count++;
+    return 0;
+}
+
 size_t support_file_cases(const char *folder, const char *ending, void (*on_case)(const char *stem))
 {
-    DIR *dir = opendir(folder);
-    if (!dir) {
-        fail_msg("cannot open %s", folder);
+    struct search search = {.folder = folder, .ending = ending, .on_case = on_case};
+    if (support_folder_each(folder, look_at, &search)) {
+        fail_msg("cannot read %s", folder);
     }
-    size_t count = 0;
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        size_t size = strlen(entry->d_name);
-        if (size <= strlen(ending) || strcmp(entry->d_name + size - strlen(ending), ending) != 0) {
-            continue;
-        }
-        char stem[512];
-        int stem_size = (int)(size - strlen(ending));
-        snprintf(stem, sizeof stem, "%s/%.*s", folder, stem_size, entry->d_name);
-        on_case(stem);
-        count++;
-    }
-    closedir(dir);
-    return count;
+    return search.count;
 }

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/wire/support_clock.h"
+
 struct support_random support_random_start(void)
 {
     const char *given = getenv("WIRE_TEST_SEED");
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
     uint64_t seed = given ? strtoull(given, NULL, 10)
-                          : (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+                          : (uint64_t)time(NULL) * 1000000000u + support_clock_ns() % 1000000000u;
     printf("seed: WIRE_TEST_SEED=%" PRIu64 "\n", seed);
     fflush(stdout);
     return (struct support_random){seed};

@@ -122,7 +122,7 @@ static char *feed_finish(struct feed *feed, const struct support_bytes *input)
 static void check(const char *path, const char *how, size_t cut, char *dump, const char *expected)
 {
     if (strcmp(dump, expected) != 0) {
-        fail_msg("%s (%s %zu) gives\n%snot\n%s", path, how, cut, dump, expected);
+        fail_msg("%s (%s %lu) gives\n%snot\n%s", path, how, (unsigned long)cut, dump, expected);
     }
     free(dump);
 }

@@ -7,18 +7,10 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <nettle/sha1.h>
 
+#include "tests/wire/support_sha1.h"
 #include "wire/http_host.h"
 #include "wire/http_response.h"
-
-static void nettle_sha1(const uint8_t *data, size_t size_bytes, uint8_t digest[20])
-{
-    struct sha1_ctx context;
-    sha1_init(&context);
-    sha1_update(&context, size_bytes, data);
-    sha1_digest(&context, 20, digest);
-}
 
 static void test_http_upgrade_accept(void **state)
 {
@@ -30,7 +22,7 @@ static void test_http_upgrade_accept(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char accept[WIRE_HTTP_ACCEPT_BYTES];
-        wire_http_accept(wire_span_text(rows[i][0]), nettle_sha1, accept);
+        wire_http_accept(wire_span_text(rows[i][0]), support_sha1, accept);
         assert_memory_equal(accept, rows[i][1], WIRE_HTTP_ACCEPT_BYTES);
     }
 }

@@ -84,7 +84,7 @@ static void check_beginnings(const char *stem)
     for (size_t cut = 0; cut < size; cut++) {
         int error = check_exact(json, document, cut);
         if (error != 0 && error != WIRE_JSON_ERR_TRUNCATED) {
-            fail_msg("%s cut at %zu: %s", stem, cut, wire_json_error_text(error));
+            fail_msg("%s cut at %lu: %s", stem, (unsigned long)cut, wire_json_error_text(error));
         }
         if (error != 0) {
             assert_int_equal(wire_json_reader_offset(&json->reader), cut);

@@ -85,7 +85,7 @@ static struct wire_span open_frame(const uint8_t *frame, size_t size)
             return wire_span_of(frame + header_size, size - header_size);
         }
     }
-    fail_msg("no good header before %zu bytes", size);
+    fail_msg("no good header before %lu bytes", (unsigned long)size);
     return wire_span_of(NULL, 0);
 }
 

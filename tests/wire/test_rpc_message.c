@@ -152,8 +152,8 @@ static void test_rpc_message_refuses(void **state)
         struct parsed parsed;
         parse(&parsed, row->text, strlen(row->text));
         if (parsed.result != row->error || parsed.problem.offset != row->offset) {
-            fail_msg("%s: %d at %zu: %s", row->text, parsed.result, parsed.problem.offset,
-                     parsed.problem.text);
+            fail_msg("%s: %d at %lu: %s", row->text, parsed.result,
+                     (unsigned long)parsed.problem.offset, parsed.problem.text);
         }
         assert_non_null(parsed.problem.text);
         if (row->reason) {

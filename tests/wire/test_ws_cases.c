@@ -108,7 +108,7 @@ static struct script read_script(char *text)
 static void check(const char *path, const char *how, size_t cut, char *dump, const char *expected)
 {
     if (strcmp(dump, expected) != 0) {
-        fail_msg("%s (%s %zu) gives\n%snot\n%s", path, how, cut, dump, expected);
+        fail_msg("%s (%s %lu) gives\n%snot\n%s", path, how, (unsigned long)cut, dump, expected);
     }
     free(dump);
 }

@@ -23,8 +23,8 @@ my $OS_FILE = qr/_(win|unix|linux|epoll)\.[ch]$/;
 # Headers that are the same on every system: the C library and the processor's intrinsics.
 my %PORTABLE = map { $_ => 1 } qw(assert.h ctype.h errno.h float.h inttypes.h limits.h math.h
     setjmp.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h
-    stdnoreturn.h string.h time.h wchar.h emmintrin.h immintrin.h tmmintrin.h cpuid.h getopt.h
-    xxhash.h zstd.h execport_version.h);
+    stdnoreturn.h string.h time.h wchar.h emmintrin.h immintrin.h tmmintrin.h cpuid.h intrin.h
+    getopt.h xxhash.h zstd.h execport_version.h);
 
 my $PRINTS = qr/(?<![>.])\b(v?f?printf|puts|fputs|fputc|putc|putchar|perror|errx?|warnx?)\s*\(/;
 my $EXITS  = qr/(?<![>.])\b(exit|quick_exit|_Exit)\s*\(/;
