@@ -53,24 +53,10 @@ void iocp_backend_unmap(const struct iocp_port *port, void *memory, size_t size_
 
 /* ---- Winsock ---- */
 
-static BOOL CALLBACK start_winsock(INIT_ONCE *once, void *parameter, void **context)
-{
-    WSADATA data;
-    (void)once;
-    (void)context;
-    *(int *)parameter = WSAStartup(MAKEWORD(2, 2), &data);
-    return *(int *)parameter == 0;
-}
-
 int iocp_winsock_start(void)
 {
-    /* The one thing of the process that the engine sets up: the system counts it per process, and
-     * sockets that outlive a port must not lose it. */
-    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
-    int os_error = 0;
-    if (!InitOnceExecuteOnce(&once, start_winsock, &os_error, NULL))
-        return os_error != 0 ? os_error : (int)GetLastError();
-    return 0;
+    WSADATA data;
+    return WSAStartup(MAKEWORD(2, 2), &data);
 }
 
 /* ---- Opening and closing ---- */

@@ -15,10 +15,10 @@ struct iocp_backend {
     struct iocp_table slots; /* of struct iocp_slot */
 };
 
-/* Makes an instance of the named pipe with that path: byte mode, overlapped, for its owner alone,
- * no remote clients. ONLY and FIRST take the name or fail with ERROR_ACCESS_DENIED; ONLY allows one
- * client in all. Any thread. Returns 0 or the system's error. */
+/* ONLY and FIRST take the name or fail with ERROR_ACCESS_DENIED; ONLY allows one client in all. */
 enum iocp_pipe_life { IOCP_PIPE_ONLY, IOCP_PIPE_FIRST, IOCP_PIPE_NEXT };
+/* Makes an instance of the named pipe with that path: byte mode, overlapped, for its owner alone,
+ * no remote clients. Any thread. Returns 0 or the system's error. */
 DWORD iocp_pipe_make(const struct iocp_port *port, const wchar_t *path, enum iocp_pipe_life life,
                      HANDLE *out_handle);
 
@@ -27,7 +27,8 @@ bool iocp_pipe_accept_step(struct iocp_worker *worker, struct iocp_listener *lis
 /* Closes what listens. On the strand. */
 void iocp_pipe_listener_close(const struct iocp_port *port, struct iocp_listener *listener);
 
-/* Makes Winsock usable, once for the process; it stays so. Returns 0 or the system's error. */
+/* Makes Winsock usable. The system counts these calls; none is taken back, since sockets may
+ * outlive the port. Any thread. Returns 0 or the system's error. */
 int iocp_winsock_start(void);
 
 #endif

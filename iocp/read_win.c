@@ -105,15 +105,15 @@ static enum iocp_outcome arm(struct iocp_stream *stream)
 {
     struct iocp_slot *slot = slot_of(stream);
     const struct iocp_sys *sys = stream->read.strand->port->sys;
-    static char nothing;
-    WSABUF none = {0, &nothing};
+    char *nowhere = (char *)slot; /* nothing is put there, but it must be an address */
+    WSABUF none = {0, nowhere};
     OVERLAPPED *overlapped = iocp_flight_prepare(slot, IOCP_IN, &stream->read);
     slot->reading = IOCP_READING_ARMED;
     DWORD error = 0;
     if (is_socket(stream)) {
         if (sys->wsa_recv((SOCKET)stream->handle, &none, NULL, overlapped) != 0)
             error = (DWORD)WSAGetLastError();
-    } else if (!sys->read_file((HANDLE)stream->handle, &nothing, 0, overlapped)) {
+    } else if (!sys->read_file((HANDLE)stream->handle, nowhere, 0, overlapped)) {
         error = GetLastError();
     }
     switch (iocp_flight_depart(slot, IOCP_IN, error)) {

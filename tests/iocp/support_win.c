@@ -41,6 +41,11 @@ bool sup_on_wine(void)
     return ntdll_call("wine_get_version") != NULL;
 }
 
+bool sup_tries_what_wine_lacks(void)
+{
+    return !sup_on_wine() || getenv("EXECPORT_TRY_SKIPS") != NULL;
+}
+
 /* ---- Threads and waiting ------------------------------------------------------------------- */
 
 struct sup_thread {

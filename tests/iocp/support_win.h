@@ -13,6 +13,10 @@
 /* Whether Windows is Wine here: some things cost it too much. Any thread. */
 bool sup_on_wine(void);
 
+/* Whether a test of what Wine cannot do is run: not on Wine, unless EXECPORT_TRY_SKIPS asks to see
+ * that it fails there. */
+bool sup_tries_what_wine_lacks(void);
+
 /* Makes the job that children are put into; once, from sup_begin. */
 void sup_children_begin(void);
 
