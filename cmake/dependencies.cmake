@@ -30,7 +30,11 @@ function(execport_find_by_name name header)
 endfunction()
 
 if(EXECPORT_TESTS AND WIN32)
-  find_package(jansson CONFIG REQUIRED)
+  find_package(jansson CONFIG QUIET)
+  if(NOT jansson_FOUND)
+    message(FATAL_ERROR "The tests need jansson and cmocka. tools/dev/win-deps builds them for the "
+      "preset windows; on Windows itself vcpkg brings them (CONTRIBUTING.md).")
+  endif()
   execport_found(jansson jansson::jansson)
   find_package(cmocka CONFIG QUIET)
   if(TARGET cmocka::cmocka)

@@ -30,7 +30,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#define IOCP_MUST_CHECK _Check_return_ /* from every header of its C library */
+#else
 #define IOCP_MUST_CHECK __attribute__((warn_unused_result))
+#endif
 
 /* The structure that holds the given operation as its member. */
 #define IOCP_OWNER(op, type, member) ((type *)(void *)((char *)(op)-offsetof(type, member)))

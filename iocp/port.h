@@ -223,6 +223,8 @@ IOCP_MUST_CHECK int iocp_slab_room(struct iocp_worker *worker, struct iocp_op *o
 struct iocp_slice iocp_slab_commit(struct iocp_worker *worker, uint32_t size_bytes);
 /* Lets the read that waits longest for a slab try again. Any thread. */
 void iocp_slab_feed(struct iocp_port *port);
+/* A read that was fed needs no slab after all, or has one: the next one may try. On its strand. */
+void iocp_slab_pass_on(struct iocp_op *op);
 /* Takes a starved op out of the queue; false if it has left already. */
 bool iocp_slab_unstarve(struct iocp_port *port, struct iocp_op *op);
 

@@ -174,8 +174,11 @@ static enum iocp_outcome look_at_pipe(struct iocp_worker *worker, struct iocp_st
     enum iocp_outcome outcome;
     DWORD available = 0;
     WSABUF room;
-    if (!sys->peek_pipe((HANDLE)stream->handle, &available))
-        return fail_read(stream, GetLastError());
+    DWORD error = sys->peek_pipe((HANDLE)stream->handle, &available) ? 0 : GetLastError();
+    if (error != 0 || available == 0)
+        iocp_slab_pass_on(&stream->read); /* it has waited for room that it does not need */
+    if (error != 0)
+        return fail_read(stream, error);
     if (available == 0)
         return nothing_there(worker, stream);
     uint32_t most = stream->read_max_bytes;
@@ -184,7 +187,7 @@ static enum iocp_outcome look_at_pipe(struct iocp_worker *worker, struct iocp_st
     iocp_count(worker->port, IOCP_C_READS, 1);
     OVERLAPPED *overlapped = iocp_flight_prepare(slot, IOCP_IN, &stream->read);
     bool ok = sys->read_file((HANDLE)stream->handle, room.buf, room.len, overlapped);
-    DWORD error = ok ? 0 : GetLastError();
+    error = ok ? 0 : GetLastError();
     enum iocp_departure departure = iocp_flight_depart(slot, IOCP_IN, error);
     if (departure == IOCP_FLYING)
         return leave_pending(worker, stream, room.len);

@@ -295,6 +295,14 @@ static int renew_for_read(struct iocp_worker *worker, struct iocp_op *op)
     return renew_current(worker) ? 0 : IOCP_E_NOMEM;
 }
 
+void iocp_slab_pass_on(struct iocp_op *op)
+{
+    bool fed = (op->flags & IOCP_F_FED) != 0;
+    op->flags &= (uint8_t)~IOCP_F_FED;
+    if (fed)
+        iocp_slab_feed(op->strand->port);
+}
+
 int iocp_slab_room(struct iocp_worker *worker, struct iocp_op *op, uint32_t want_bytes,
                    uint8_t **out_data, uint32_t *out_bytes)
 {
@@ -305,13 +313,13 @@ int iocp_slab_room(struct iocp_worker *worker, struct iocp_op *op, uint32_t want
     uint32_t least = scarce && want_bytes > IOCP_READ_MIN ? IOCP_READ_MIN : want_bytes;
     if (room(worker) < least) {
         int result = renew_for_read(worker, op);
-        if (result != 0)
+        if (result != 0) {
+            if (result == IOCP_E_NOMEM)
+                iocp_slab_pass_on(op);
             return result;
+        }
     }
-    bool fed = (op->flags & IOCP_F_FED) != 0;
-    op->flags &= (uint8_t)~IOCP_F_FED;
-    if (fed)
-        iocp_slab_feed(worker->port);
+    iocp_slab_pass_on(op);
     *out_data = worker->slab->data + worker->slab_used_bytes;
     *out_bytes = room(worker);
     return 0;

@@ -156,13 +156,13 @@ static void leave(struct race_side *side)
     side->leaving = true;
     for (unsigned i = 0; i < RACE_HELD; i++)
         drop_held(&side->held[i]); /* others wait for slabs, maybe */
+    start_read(side); /* while it writes, too: the other side may be leaving with a write as well */
     if (side->writing)
         return;
     if (side->kind == IOCP_STREAM_SOCKET && !side->shut && !side->closing) {
         side->shut = true;
         iocp_stream_shutdown(&side->stream);
     }
-    start_read(side);
     if (!side->may_read || side->read_end != 0)
         start_close(side);
 }
