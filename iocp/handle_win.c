@@ -3,12 +3,12 @@
  * until a child's start says so. Any thread.
  *
  * A pipe is a named one, since only those do overlapped I/O: one instance, byte mode, a name that
- * nobody can guess, access for its owner alone. Our end is the server's; the child's is opened
+ * nobody can guess and that is taken at once. Our end is the server's; the child's is opened
  * synchronous, as programs expect of their standard handles.
  */
 #include "iocp/port_win.h"
+#include "iocp/security_win.h"
 
-#include <sddl.h>
 #include <stdio.h>
 #include <ws2tcpip.h>
 
@@ -30,19 +30,19 @@ static int make_name(const struct iocp_port *port, wchar_t *out_name, size_t siz
 DWORD iocp_pipe_make(const struct iocp_port *port, const wchar_t *path, enum iocp_pipe_life life,
                      HANDLE *out_handle)
 {
-    SECURITY_ATTRIBUTES security = {.nLength = sizeof(security)};
-    /* Protected; everything for whoever owns the pipe (S-1-3-4, owner rights), nothing for others.
-     */
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            L"D:P(A;;GA;;;S-1-3-4)", SDDL_REVISION_1, &security.lpSecurityDescriptor, NULL))
-        return GetLastError();
-    DWORD instances = life == IOCP_PIPE_ONLY ? 1 : PIPE_UNLIMITED_INSTANCES, error = 0;
-    HANDLE handle = port->sys->create_pipe(path, life != IOCP_PIPE_NEXT, instances, &security);
+    bool only = life == IOCP_PIPE_ONLY;
+    struct iocp_security security;
+    DWORD error =
+        only ? iocp_security_of_token(port, &security) : iocp_security_owner_only(&security);
+    if (error != 0)
+        return error;
+    HANDLE handle = port->sys->create_pipe(
+        path, life != IOCP_PIPE_NEXT, only ? 1 : PIPE_UNLIMITED_INSTANCES, &security.attributes);
     if (handle == INVALID_HANDLE_VALUE)
         error = GetLastError();
     else
         *out_handle = handle;
-    (void)LocalFree(security.lpSecurityDescriptor);
+    iocp_security_free(port, &security);
     return error;
 }
 
@@ -72,7 +72,7 @@ int iocp_pipe_open(const struct iocp_port *port, bool ours_reads, iocp_handle *o
     HANDLE ends[2] = {INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE};
     int result = make_name(port, name, sizeof(name) / sizeof(name[0]));
     if (result != 0) {
-        *out_os_error = (int)GetLastError();
+        *out_os_error = ERROR_GEN_FAILURE; /* the random numbers have codes of another kind */
         return result;
     }
     *out_os_error = (int)open_ends(port, name, access, ends);

@@ -92,43 +92,61 @@ static enum iocp_outcome fail(struct iocp_listener *listener, int result, DWORD 
     return IOCP_DONE;
 }
 
-/* Makes the instance for the next client. Returns 0 or the system's error. */
-static DWORD make_next(struct iocp_listener *listener)
+/* A client is at the instance that waited: hands it over, when there is one for the next client.
+ * Without that the name might be free while this client talks, and somebody else could take it. So
+ * then the client waits where it is, and the next accept finds it. */
+static enum iocp_outcome hand_over(struct iocp_listener *listener)
 {
-    HANDLE next = INVALID_HANDLE_VALUE;
     const struct iocp_port *port = listener->accept.strand->port;
-    DWORD error = iocp_pipe_make(port, slot_of(listener)->listening->path, IOCP_PIPE_NEXT, &next);
-    listener->handle = error == 0 ? (iocp_handle)next : IOCP_NO_HANDLE;
-    return error;
-}
-
-/* Without error: a client is at the instance that waited. */
-static enum iocp_outcome finish(struct iocp_listener *listener, DWORD error)
-{
-    if (error == ERROR_NO_DATA) { /* it came and went */
-        (void)DisconnectNamedPipe((HANDLE)listener->handle);
-        return IOCP_AGAIN;
-    }
-    if (error == ERROR_OPERATION_ABORTED)
-        return fail(listener, IOCP_E_CANCELLED, error);
+    HANDLE next = (HANDLE)IOCP_NO_HANDLE;
+    bool closing = (listener->accept.flags & IOCP_F_CANCEL) != 0;
+    DWORD error =
+        closing ? 0
+                : iocp_pipe_make(port, slot_of(listener)->listening->path, IOCP_PIPE_NEXT, &next);
     if (error != 0)
         return fail(listener, iocp_error_from_os((int)error), error);
     listener->accepted = listener->handle;
-    (void)make_next(listener); /* if there is none, the next accept tries again and says why */
+    listener->handle = (iocp_handle)next;
     return IOCP_DONE;
 }
 
-/* The system has no wait for us: the call must not go on without one. */
+/* The client has gone. What it wrote before is there to be read; without that it is passed over. */
+static enum iocp_outcome look_after(struct iocp_listener *listener)
+{
+    const struct iocp_sys *sys = listener->accept.strand->port->sys;
+    DWORD available = 0;
+    if (sys->peek_pipe((HANDLE)listener->handle, &available) && available > 0)
+        return hand_over(listener);
+    (void)DisconnectNamedPipe((HANDLE)listener->handle);
+    return IOCP_AGAIN;
+}
+
+/* What ConnectNamedPipe came to; without error a client is there. */
+static enum iocp_outcome finish(struct iocp_listener *listener, DWORD error)
+{
+    switch (error) {
+    case 0:
+        return hand_over(listener);
+    case ERROR_NO_DATA:
+        return look_after(listener);
+    case ERROR_OPERATION_ABORTED:
+        return fail(listener, IOCP_E_CANCELLED, error);
+    default:
+        return fail(listener, iocp_error_from_os((int)error), error);
+    }
+}
+
+/* The system has no wait for us: the call must not go on without one. The instance keeps waiting
+ * for a client, or has one already. */
 static enum iocp_outcome give_up(struct iocp_listener *listener, DWORD error)
 {
     struct iocp_flight *flight = &slot_of(listener)->flights[IOCP_IN];
     DWORD bytes = 0;
     (void)CancelIoEx((HANDLE)listener->handle, &flight->overlapped);
     /* Waits for the end of a cancelled call, which nobody can delay. */
-    (void)GetOverlappedResult((HANDLE)listener->handle, &flight->overlapped, &bytes, TRUE);
+    bool came = GetOverlappedResult((HANDLE)listener->handle, &flight->overlapped, &bytes, TRUE);
     flight->flying = false;
-    (void)DisconnectNamedPipe((HANDLE)listener->handle);
-    return fail(listener, iocp_error_from_os((int)error), error);
+    return came ? finish(listener, 0) : fail(listener, iocp_error_from_os((int)error), error);
 }
 
 static enum iocp_outcome try_accept(struct iocp_worker *worker, struct iocp_listener *listener)
@@ -136,13 +154,10 @@ static enum iocp_outcome try_accept(struct iocp_worker *worker, struct iocp_list
     struct iocp_slot *slot = slot_of(listener);
     if (listener->accept.flags & IOCP_F_CANCEL)
         return fail(listener, IOCP_E_CANCELLED, 0);
-    DWORD error = listener->handle == IOCP_NO_HANDLE ? make_next(listener) : 0;
-    if (error != 0)
-        return fail(listener, iocp_error_from_os((int)error), error);
     OVERLAPPED *overlapped = iocp_flight_prepare(slot, IOCP_IN, &listener->accept);
     overlapped->hEvent = slot->listening->event;
     bool ok = ConnectNamedPipe((HANDLE)listener->handle, overlapped);
-    error = ok ? 0 : GetLastError();
+    DWORD error = ok ? 0 : GetLastError();
     if (error == ERROR_IO_PENDING) {
         error = iocp_slot_wait(worker->port, slot, slot->listening->event);
         return error == 0 ? IOCP_WAITS : give_up(listener, error);

@@ -12,9 +12,11 @@
 #define IOCP_PIPE_NAME_MAX 240
 
 /* Makes the first instance of the pipe \\.\pipe\NAME (UTF-8, no backslash) and opens the listener.
- * One instance always waits for a client; remote clients are refused; only the user who owns the
- * pipe may connect. iocp_accept_start and iocp_listener_close_start work as on a socket. On the
- * strand. Errors: INVALID (the name), ACCESS (somebody else has the name), NOMEM, OS. */
+ * An instance waits for the next client as soon as one was accepted; remote clients are refused;
+ * only the owner may connect: the user, or any administrator if the process is elevated. An accept
+ * that fails for want of a next instance keeps its client for the next accept. iocp_accept_start
+ * and iocp_listener_close_start work as on a socket. On the strand. Errors: INVALID (the name),
+ * ACCESS (somebody else has the name), NOMEM, OS. */
 IOCP_MUST_CHECK int iocp_listener_open_pipe(struct iocp_listener *listener,
                                             struct iocp_strand *strand, const char *name,
                                             iocp_callback *on_accept, iocp_callback *on_close,

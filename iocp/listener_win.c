@@ -117,7 +117,7 @@ static enum iocp_outcome finish(struct iocp_listener *listener, DWORD error)
     SOCKET from = (SOCKET)listener->handle;
     if (error == 0 && setsockopt(accepting->socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
                                  (const char *)&from, sizeof(from)) != 0)
-        error = (DWORD)WSAGetLastError();
+        error = WSAECONNABORTED; /* it left since: a listener that is broken fails in AcceptEx */
     if (error == 0) {
         listener->accepted = (iocp_handle)accepting->socket;
         accepting->socket = INVALID_SOCKET;

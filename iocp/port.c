@@ -15,8 +15,11 @@ enum {
 
 static int fill_defaults(struct iocp_port_options *options)
 {
+    unsigned wanted = options->workers;
     if (options->workers == 0)
         options->workers = iocp_processors();
+    if (wanted == 0 && options->workers > IOCP_WORKERS_MAX)
+        options->workers = IOCP_WORKERS_MAX; /* a host with more processors */
     for (unsigned i = 0; i < IOCP_POOLS; i++) {
         if (options->helpers[i] == 0)
             options->helpers[i] = DEFAULT_HELPERS;

@@ -172,9 +172,11 @@ void iocp_backend_look(struct iocp_worker *worker, bool block)
     iocp_count(port, block ? IOCP_C_WAITS : IOCP_C_POLLS, 1);
     if (!GetQueuedCompletionStatusEx(port->backend->completions, entries, IOCP_EVENT_BATCH, &count,
                                      block ? INFINITE : 0, FALSE)) {
-        if (GetLastError() != WAIT_TIMEOUT)
+        DWORD error = GetLastError(); /* count may say anything */
+        bool scarce = error == ERROR_NO_SYSTEM_RESOURCES || error == ERROR_NOT_ENOUGH_MEMORY;
+        if (error != WAIT_TIMEOUT && !scarce)
             abort(); /* our mistake, and nothing can go on without it */
-        return;      /* count may say anything */
+        return;
     }
     for (ULONG i = 0; i < count; i++)
         take_packet(port, &entries[i]);

@@ -17,8 +17,9 @@ struct iocp_backend {
 
 /* ONLY and FIRST take the name or fail with ERROR_ACCESS_DENIED; ONLY allows one client in all. */
 enum iocp_pipe_life { IOCP_PIPE_ONLY, IOCP_PIPE_FIRST, IOCP_PIPE_NEXT };
-/* Makes an instance of the named pipe with that path: byte mode, overlapped, for its owner alone,
- * no remote clients. Any thread. Returns 0 or the system's error. */
+/* Makes an instance of the named pipe with that path: byte mode, overlapped, no remote clients; for
+ * its owner alone, ONLY for whom the process's token names. Any thread. Returns 0 or the system's
+ * error. */
 DWORD iocp_pipe_make(const struct iocp_port *port, const wchar_t *path, enum iocp_pipe_life life,
                      HANDLE *out_handle);
 

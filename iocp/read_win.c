@@ -9,7 +9,9 @@
  * cancel    CancelIoEx; then looks a last time, so what came before the cancel is delivered
  *
  * A read that filled its room is followed by a look without arming. A ReadFile that does not end at
- * once although bytes were there is left pending with its lease and counted.
+ * once although bytes were there is left pending with its lease and counted. An empty message or
+ * write may stay in a pipe and end every read of zero bytes at once while the look finds nothing:
+ * only a read with room takes it away.
  */
 #include "iocp/slot_win.h"
 
@@ -118,6 +120,7 @@ static enum iocp_outcome arm(struct iocp_stream *stream)
     }
     switch (iocp_flight_depart(slot, IOCP_IN, error)) {
     case IOCP_LANDED:
+        slot->hollow = true;
         return IOCP_AGAIN;
     case IOCP_FLYING:
         return IOCP_WAITS;
@@ -135,6 +138,16 @@ static enum iocp_outcome nothing_there(struct iocp_worker *worker, struct iocp_s
         return arm(stream);
     stream->read.result = IOCP_E_CANCELLED;
     return IOCP_DONE;
+}
+
+/* Nothing came of what was there. The other side can repeat that for ever, so others on the strand
+ * and this worker come first. */
+static enum iocp_outcome later(struct iocp_worker *worker, struct iocp_stream *stream)
+{
+    slot_of(stream)->more = false;
+    worker->since_poll++; /* as a callback would: the worker looks at the kernel in between */
+    iocp_strand_push(&stream->read);
+    return IOCP_WAITS;
 }
 
 /* Room for want_bytes or, if slabs are scarce, for less. 0, or the outcome without it. */
@@ -167,34 +180,45 @@ static enum iocp_outcome leave_pending(struct iocp_worker *worker, struct iocp_s
     return IOCP_WAITS;
 }
 
-static enum iocp_outcome look_at_pipe(struct iocp_worker *worker, struct iocp_stream *stream)
+/* Reads up to size_bytes, of which all or none is there. */
+static enum iocp_outcome read_pipe(struct iocp_worker *worker, struct iocp_stream *stream,
+                                   uint32_t size_bytes)
 {
-    const struct iocp_sys *sys = worker->port->sys;
     struct iocp_slot *slot = slot_of(stream);
     enum iocp_outcome outcome;
-    DWORD available = 0;
     WSABUF room;
-    DWORD error = sys->peek_pipe((HANDLE)stream->handle, &available) ? 0 : GetLastError();
-    if (error != 0 || available == 0)
-        iocp_slab_pass_on(&stream->read); /* it has waited for room that it does not need */
-    if (error != 0)
-        return fail_read(stream, error);
-    if (available == 0)
-        return nothing_there(worker, stream);
-    uint32_t most = stream->read_max_bytes;
-    if (!find_room(worker, stream, available < most ? available : most, &room, &outcome))
+    if (!find_room(worker, stream, size_bytes, &room, &outcome))
         return outcome;
+    slot->hollow = false;
     iocp_count(worker->port, IOCP_C_READS, 1);
     OVERLAPPED *overlapped = iocp_flight_prepare(slot, IOCP_IN, &stream->read);
-    bool ok = sys->read_file((HANDLE)stream->handle, room.buf, room.len, overlapped);
-    error = ok ? 0 : GetLastError();
+    bool ok = worker->port->sys->read_file((HANDLE)stream->handle, room.buf, room.len, overlapped);
+    DWORD error = ok ? 0 : GetLastError();
     enum iocp_departure departure = iocp_flight_depart(slot, IOCP_IN, error);
     if (departure == IOCP_FLYING)
         return leave_pending(worker, stream, room.len);
     if (departure == IOCP_REFUSED)
         return fail_read(stream, error);
     uint32_t got = iocp_flight_bytes(slot, IOCP_IN);
-    return got == 0 ? IOCP_AGAIN : deliver(worker, stream, iocp_slab_commit(worker, got), room.len);
+    return got == 0 ? later(worker, stream)
+                    : deliver(worker, stream, iocp_slab_commit(worker, got), room.len);
+}
+
+static enum iocp_outcome look_at_pipe(struct iocp_worker *worker, struct iocp_stream *stream)
+{
+    const struct iocp_sys *sys = worker->port->sys;
+    uint32_t most = stream->read_max_bytes;
+    DWORD available = 0;
+    DWORD error = sys->peek_pipe((HANDLE)stream->handle, &available) ? 0 : GetLastError();
+    if (error == 0 && available == 0 && slot_of(stream)->hollow && !is_cancelled(stream))
+        return read_pipe(worker, stream, most < IOCP_READ_MIN ? most : IOCP_READ_MIN);
+    if (error != 0 || available == 0)
+        iocp_slab_pass_on(&stream->read); /* it has waited for room that it does not need */
+    if (error != 0)
+        return fail_read(stream, error);
+    if (available == 0)
+        return nothing_there(worker, stream);
+    return read_pipe(worker, stream, available < most ? available : most);
 }
 
 static enum iocp_outcome look_at_socket(struct iocp_worker *worker, struct iocp_stream *stream)

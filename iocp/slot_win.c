@@ -15,6 +15,8 @@ struct iocp_slot *iocp_slot_at(struct iocp_port *port, uint32_t number)
     return iocp_table_at(&port->backend->slots, number);
 }
 
+_Static_assert(sizeof(ULONG_PTR) == 8, "a key holds the number and the generation of a slot");
+
 ULONG_PTR iocp_slot_key(const struct iocp_slot *slot)
 {
     return ((ULONG_PTR)slot->generation << 32) | slot->number;
@@ -156,6 +158,7 @@ DWORD iocp_flight_land(struct iocp_slot *slot, enum iocp_direction direction, io
                                                  &flags)
                         : GetOverlappedResult((HANDLE)handle, &flight->overlapped, &bytes, FALSE);
     DWORD error = ok ? 0 : GetLastError(); /* WSAGetLastError is the same word */
+    assert(error != ERROR_IO_INCOMPLETE);  /* WSA_IO_INCOMPLETE is the same, too */
     *out_bytes = (uint32_t)flight->overlapped.InternalHigh;
     return error;
 }

@@ -55,6 +55,7 @@ struct iocp_slot {
     uint32_t number, generation;
     bool skips;                /* success at once queues no packet */
     bool more;                 /* a look is worth a system call before arming */
+    bool hollow;               /* an armed read has ended at once, and nothing was read since */
     uint8_t reading;           /* enum iocp_reading */
     _Atomic bool posted;       /* its wait has posted a packet */
     uint32_t write_most_bytes; /* of a pipe: see write_win.c */

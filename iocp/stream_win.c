@@ -19,9 +19,10 @@ static uint32_t most_of_a_piece(HANDLE pipe)
     DWORD flags = 0, out_bytes = 0, in_bytes = 0, buffer = UNKNOWN_BUFFER;
     if (GetNamedPipeInfo(pipe, &flags, &out_bytes, &in_bytes, NULL))
         buffer = (flags & PIPE_SERVER_END) ? out_bytes : in_bytes;
-    DWORD half = buffer / 2;
-    half = half < IOCP_READ_MAX ? half : IOCP_READ_MAX;
-    return half > 0 ? half : 1; /* without a buffer a byte at a time is all that is safe */
+    /* Without a buffer each write waits for a reader, who may have taken a part when it is
+     * cancelled: then fewer bytes are told than went out. A byte at a time would avoid that. */
+    DWORD half = (buffer > 1 ? buffer : UNKNOWN_BUFFER) / 2;
+    return half < IOCP_READ_MAX ? half : IOCP_READ_MAX;
 }
 
 /* Makes sure that no call waits and that a message is read like bytes. */

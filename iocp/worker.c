@@ -142,6 +142,8 @@ static void sleep_in_kernel(struct iocp_worker *worker)
     if (atomic_load(&port->ready_count) == 0 && !atomic_load(&port->ending)) {
         worker->since_poll = 0;
         iocp_backend_look(worker, true);
+        /* The wake may have come together with events: what it was for is not to wait for them. */
+        take_shared(worker);
     }
     atomic_fetch_sub(&port->sleepers, 1);
 }

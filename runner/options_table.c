@@ -3,6 +3,8 @@
  */
 #include "runner/options_table.h"
 
+#include "iocp/iocp.h"
+
 #define AT(member) offsetof(struct run_options, member)
 
 #define KIB      1024ULL
@@ -33,7 +35,7 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
      "error, warn, info or debug; default info", NULL},
     {"log-json", NULL, RUN_OPTION_FLAG, AT(log_json), 0, 0, 0,
      "one JSON object a line on standard error, in place of text", NULL},
-    {"workers", "N", RUN_OPTION_COUNT, AT(workers), 0, 256, 0,
+    {"workers", "N", RUN_OPTION_COUNT, AT(workers), 0, IOCP_WORKERS_MAX, 0,
      "threads that serve; 0: as many as processors", "more than that only wait for each other"},
     {"helpers", "N", RUN_OPTION_COUNT, AT(helpers), 1, 64, 4,
      "threads for calls that may wait for a disk or a program's start",

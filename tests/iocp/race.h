@@ -47,6 +47,7 @@ struct race {
     _Atomic uint64_t started[RACE_KINDS], completed[RACE_KINDS];
     _Atomic bool over; /* enough was started: everybody comes to an end */
     _Atomic int children_left;
+    bool resets_last; /* see sup_resets_last */
     struct race_lane *lanes;
     struct sup_tally lanes_done;
 };

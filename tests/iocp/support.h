@@ -31,12 +31,18 @@
 #define SUP_SANITIZED 0
 #endif
 
-enum {
-    SUP_DEADLINE_MS = SUP_SANITIZED ? 60000 : 20000
-}; /* of every wait, if nothing else is said */
+/* Where everything costs a factor of five and more: sanitizers, and Wine, where a pipe or a child
+ * is dozens of requests to one server (CMake tells; not where full counts were asked for). */
+#if SUP_SANITIZED || defined(EXECPORT_SLOW_TESTS)
+#define SUP_SLOW 1
+#else
+#define SUP_SLOW 0
+#endif
 
-/* Chooses a count: sanitizers cost a factor of five and more. */
-#define SUP_COUNT(normal, sanitized) (SUP_SANITIZED ? (sanitized) : (normal))
+enum { SUP_DEADLINE_MS = SUP_SLOW ? 60000 : 20000 }; /* of every wait, if nothing else is said */
+
+/* Chooses a count. */
+#define SUP_COUNT(normal, slow) (SUP_SLOW ? (slow) : (normal))
 
 /* ---- The program --------------------------------------------------------------------------- */
 
@@ -116,6 +122,10 @@ bool sup_handles_exhaust(void);
 void sup_handles_restore(void);
 /* An OS error code and what the engine must call it; false when index is past the last. */
 bool sup_os_error(unsigned index, int *out_os_error, int *out_expected);
+/* Whether a reset is told to a read, whoever looked at the socket before; says so if not. */
+bool sup_resets_last(void);
+/* Whether the system tells what processor time another process used. */
+bool sup_tells_usage(void);
 
 /* ---- The other ends of streams: plain, blocking -------------------------------------------- */
 

@@ -222,6 +222,16 @@ void sup_handles_restore(void)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+bool sup_resets_last(void)
+{
+    return true;
+}
+
+bool sup_tells_usage(void)
+{
+    return true;
+}
+
 bool sup_os_error(unsigned index, int *out_os_error, int *out_expected)
 {
     static const int known[][2] = {

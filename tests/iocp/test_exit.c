@@ -153,10 +153,12 @@ static void test_exit_before_the_wait(void **state)
 static void test_usage_is_told(void **state)
 {
     (void)state;
+    const char *const arguments[2] = {"200", "40"}; /* milliseconds, MiB */
+    if (!sup_tells_usage())
+        skip();
     struct sup_world *world = sup_world_open(NULL);
     struct sup_box *box = sup_box_new(world);
     struct waiter *waiter = sup_new(sizeof *waiter);
-    const char *const arguments[2] = {"200", "40"}; /* milliseconds, MiB */
     waiter_init(waiter, box, NULL);
     assert_true(sup_child_start("iocp_burn", arguments, NULL, &waiter->child));
     sup_box_call(box, start_waiting, waiter);

@@ -1,212 +1,10 @@
 /*
- * Named pipes as only Windows has them: listeners, both ends as streams of one port, writes of
- * nothing, messages read as bytes, and reads that pend with their lease although bytes were there.
+ * Named pipes as only Windows has them: writes of nothing, messages read as bytes, and reads that
+ * pend with their lease although bytes were there, or end although none were.
  */
 #include "support_win.h"
 
-#include "iocp/listener_pipe_win.h"
 #include "iocp/sys_win.h"
-
-/* ---- Listening ---------------------------------------------------------------------------------
- */
-
-struct door {
-    struct sup_world *world;
-    struct sup_box *box;
-    struct iocp_listener listener;
-    char name[64];
-    int result; /* of opening, then of the last accept */
-    iocp_handle accepted;
-    struct sup_tally accepts, closes;
-};
-
-static void on_accept(struct iocp_op *op)
-{
-    struct iocp_listener *listener = IOCP_OWNER(op, struct iocp_listener, accept);
-    struct door *door = IOCP_OWNER(listener, struct door, listener);
-    door->result = op->result;
-    door->accepted = op->result == 0 ? listener->accepted : IOCP_NO_HANDLE;
-    sup_tally_add(&door->accepts, 1);
-}
-
-static void on_unlisten(struct iocp_op *op)
-{
-    struct iocp_listener *listener = IOCP_OWNER(op, struct iocp_listener, close);
-    sup_tally_add(&IOCP_OWNER(listener, struct door, listener)->closes, 1);
-}
-
-static void open_listener(void *argument)
-{
-    struct door *door = argument;
-    int os_error = 0;
-    door->result = iocp_listener_open_pipe(&door->listener, &door->box->strand, door->name,
-                                           on_accept, on_unlisten, &os_error);
-}
-
-static void start_accept(void *argument)
-{
-    iocp_accept_start(&((struct door *)argument)->listener);
-}
-
-static void close_listener(void *argument)
-{
-    iocp_listener_close_start(&((struct door *)argument)->listener);
-}
-
-static void door_open(struct door *door)
-{
-    static unsigned doors;
-    memset(door, 0, sizeof *door);
-    door->world = sup_world_open(NULL);
-    door->box = sup_box_new(door->world);
-    snprintf(door->name, sizeof door->name, "execport-door-%lu-%u", GetCurrentProcessId(), doors++);
-    sup_box_call(door->box, open_listener, door);
-    assert_int_equal(door->result, IOCP_OK);
-}
-
-static void door_close(struct door *door)
-{
-    sup_box_call(door->box, close_listener, door);
-    sup_tally_await(&door->closes, 1);
-    sup_box_end(door->box);
-    sup_world_close(door->world);
-}
-
-static iocp_handle knock(const struct door *door)
-{
-    iocp_handle client = IOCP_NO_HANDLE;
-    int os_error = 0;
-    assert_int_equal(iocp_pipe_connect(door->name, &client, &os_error), IOCP_OK);
-    return client;
-}
-
-static void talk(struct sup_tap *from, struct sup_tap *to, const char *text)
-{
-    const struct iocp_vec vec = {text, strlen(text)};
-    sup_tap_write(from, &vec, 1);
-    assert_int_equal(sup_tap_write_result(from), IOCP_OK);
-    assert_int_equal(sup_tap_get(to, 100), IOCP_OK);
-    assert_int_equal(to->size, strlen(text));
-    assert_memory_equal(to->data, text, strlen(text));
-}
-
-/* One client after another; before and after the accept was started. */
-static void test_clients_come_by_name(void **state)
-{
-    (void)state;
-    enum { CLIENTS = 20 };
-    struct door door;
-    door_open(&door);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        iocp_handle client = IOCP_NO_HANDLE;
-        if (i % 2 == 0)
-            client = knock(&door);
-        sup_box_call(door.box, start_accept, &door);
-        if (i % 2 != 0)
-            client = knock(&door);
-        sup_tally_await(&door.accepts, i + 1);
-        assert_int_equal(door.result, IOCP_OK);
-        assert_int_equal(iocp_pipe_client_pid(door.accepted), GetCurrentProcessId());
-        struct sup_tap *server = sup_tap_open(door.box, door.accepted, IOCP_STREAM_PIPE);
-        struct sup_tap *there = sup_tap_open(door.box, client, IOCP_STREAM_PIPE);
-        talk(there, server, "who is there");
-        talk(server, there, "it is me");
-        sup_tap_close(there);
-        assert_int_equal(sup_tap_get(server, 100), IOCP_E_END);
-        sup_tap_close(server);
-    }
-    door_close(&door);
-}
-
-/* An instance waits even while nobody accepts, and one more as soon as a client was taken. */
-static void test_one_instance_always_waits(void **state)
-{
-    (void)state;
-    struct door door;
-    iocp_handle first, second;
-    int os_error = 0;
-    door_open(&door);
-    first = knock(&door);
-    assert_int_equal(iocp_pipe_connect(door.name, &second, &os_error), IOCP_E_IN_USE);
-    sup_box_call(door.box, start_accept, &door);
-    sup_tally_await(&door.accepts, 1);
-    second = knock(&door);
-    iocp_handle_close(door.world->port, door.accepted);
-    sup_box_call(door.box, start_accept, &door);
-    sup_tally_await(&door.accepts, 2);
-    assert_int_equal(door.result, IOCP_OK);
-    iocp_handle_close(door.world->port, door.accepted);
-    iocp_handle_close(door.world->port, first);
-    iocp_handle_close(door.world->port, second);
-    door_close(&door);
-}
-
-/* A client that is gone again before anybody looked is no reason to end an accept. */
-static void test_client_that_left_is_passed_over(void **state)
-{
-    (void)state;
-    struct door door;
-    door_open(&door);
-    iocp_handle_close(door.world->port, knock(&door));
-    sup_box_call(door.box, start_accept, &door);
-    sup_world_settle(door.world);
-    assert_int_equal(sup_tally_count(&door.accepts), 0);
-    iocp_handle client = knock(&door);
-    sup_tally_await(&door.accepts, 1);
-    assert_int_equal(door.result, IOCP_OK);
-    iocp_handle_close(door.world->port, door.accepted);
-    iocp_handle_close(door.world->port, client);
-    door_close(&door);
-}
-
-static void test_close_with_a_pending_accept(void **state)
-{
-    (void)state;
-    struct door door;
-    int os_error = 0;
-    iocp_handle client;
-    door_open(&door);
-    sup_box_call(door.box, start_accept, &door);
-    sup_world_settle(door.world);
-    sup_box_call(door.box, close_listener, &door);
-    sup_tally_await(&door.closes, 1);
-    assert_int_equal(sup_tally_count(&door.accepts), 1);
-    assert_int_equal(door.result, IOCP_E_CANCELLED);
-    assert_int_equal(iocp_pipe_connect(door.name, &client, &os_error), IOCP_E_NOT_FOUND);
-    sup_box_end(door.box);
-    sup_world_close(door.world);
-}
-
-static void test_bad_names_are_invalid(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"", "a\\b", "\xff\xfe"};
-    struct door door;
-    char name[IOCP_PIPE_NAME_MAX + 2];
-    iocp_handle client;
-    int os_error = 0;
-    door_open(&door);
-    memset(name, 'n', sizeof name - 1);
-    name[sizeof name - 1] = 0;
-    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(iocp_pipe_connect(bad[i], &client, &os_error), IOCP_E_INVALID);
-    assert_int_equal(iocp_pipe_connect(name, &client, &os_error), IOCP_E_INVALID);
-    door_close(&door);
-}
-
-/* Wine lets anybody make another first instance. */
-static void test_name_belongs_to_the_first(void **state)
-{
-    (void)state;
-    struct door door, other;
-    if (!sup_tries_what_wine_lacks())
-        skip();
-    door_open(&door);
-    other = door;
-    sup_box_call(door.box, open_listener, &other);
-    assert_int_equal(other.result, IOCP_E_ACCESS);
-    door_close(&door);
-}
 
 /* ---- What a read takes for data ----------------------------------------------------------------
  */
@@ -234,18 +32,19 @@ static void test_write_of_nothing_is_no_end(void **state)
     sup_world_close(world);
 }
 
-/* Whoever made the pipe for messages: a long one comes in pieces, none is lost. */
-static void test_messages_are_read_as_bytes(void **state)
+/* A pipe that was made for messages, whose client's end is ours. */
+struct messages {
+    struct sup_end end;
+    struct sup_tap *tap;
+};
+
+static void messages_open(struct messages *messages, struct sup_box *box)
 {
-    (void)state;
-    enum { SIZE = 3000 };
-    static uint8_t data[SIZE];
-    struct sup_world *world = sup_world_open(NULL);
-    struct sup_box *box = sup_box_new(world);
+    static unsigned pipes;
     DWORD message = PIPE_READMODE_MESSAGE;
     wchar_t name[64];
-    swprintf(name, sizeof name / sizeof name[0], L"\\\\.\\pipe\\execport-messages-%lu",
-             GetCurrentProcessId());
+    swprintf(name, sizeof name / sizeof name[0], L"\\\\.\\pipe\\execport-messages-%lu-%u",
+             GetCurrentProcessId(), pipes++);
     HANDLE server = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX,
                                      PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT, 1, 8192,
                                      8192, 0, NULL);
@@ -254,17 +53,53 @@ static void test_messages_are_read_as_bytes(void **state)
                                 FILE_FLAG_OVERLAPPED, NULL);
     assert_ptr_not_equal(client, INVALID_HANDLE_VALUE);
     assert_true(SetNamedPipeHandleState(client, &message, NULL, NULL));
-    struct sup_tap *tap = sup_tap_open(box, (iocp_handle)client, IOCP_STREAM_PIPE);
-    struct sup_end end = {(iocp_handle)server, false};
+    messages->end = (struct sup_end){(iocp_handle)server, false};
+    messages->tap = sup_tap_open(box, (iocp_handle)client, IOCP_STREAM_PIPE);
+}
+
+/* An empty message lies in the pipe before anybody reads: it is nothing, and what follows comes. */
+static void test_empty_messages_are_nothing(void **state)
+{
+    (void)state;
+    enum { EMPTY = 3 };
+    struct sup_world *world = sup_world_open(NULL);
+    struct sup_box *box = sup_box_new(world);
+    struct messages messages;
+    DWORD put = 0;
+    messages_open(&messages, box);
+    for (unsigned i = 0; i < EMPTY; i++)
+        assert_true(WriteFile((HANDLE)messages.end.handle, "", 0, &put, NULL));
+    sup_tap_read(messages.tap, 100);
+    sup_world_settle(world);
+    assert_int_equal(sup_tally_count(&messages.tap->reads), 0);
+    assert_int_equal(sup_end_write(&messages.end, "some", 4), 4);
+    assert_int_equal(sup_tap_read_result(messages.tap), IOCP_OK);
+    assert_int_equal(messages.tap->size, 4);
+    sup_end_close(&messages.end);
+    sup_tap_close(messages.tap);
+    sup_box_end(box);
+    sup_world_close(world);
+}
+
+/* Whoever made the pipe for messages: a long one comes in pieces, none is lost. */
+static void test_messages_are_read_as_bytes(void **state)
+{
+    (void)state;
+    enum { SIZE = 3000 };
+    static uint8_t data[SIZE];
+    struct sup_world *world = sup_world_open(NULL);
+    struct sup_box *box = sup_box_new(world);
+    struct messages messages;
+    messages_open(&messages, box);
     sup_fill(data, SIZE, 0, 1);
-    assert_int_equal(sup_end_write(&end, data, SIZE), SIZE);
-    for (unsigned done = 0; done < SIZE; done += (unsigned)tap->size) {
-        assert_int_equal(sup_tap_get(tap, 1000), IOCP_OK);
-        assert_memory_equal(tap->data, data + done, tap->size);
+    assert_int_equal(sup_end_write(&messages.end, data, SIZE), SIZE);
+    for (unsigned done = 0; done < SIZE; done += (unsigned)messages.tap->size) {
+        assert_int_equal(sup_tap_get(messages.tap, 1000), IOCP_OK);
+        assert_memory_equal(messages.tap->data, data + done, messages.tap->size);
     }
-    sup_end_close(&end);
-    assert_int_equal(sup_tap_get(tap, 1000), IOCP_E_END);
-    sup_tap_close(tap);
+    sup_end_close(&messages.end);
+    assert_int_equal(sup_tap_get(messages.tap, 1000), IOCP_E_END);
+    sup_tap_close(messages.tap);
     sup_box_end(box);
     sup_world_close(world);
 }
@@ -355,6 +190,63 @@ static void test_pending_read_is_closed(void **state)
     pending_close(&pending);
 }
 
+/* ---- Reads that end with nothing ---------------------------------------------------------------
+ */
+
+static _Atomic unsigned empties; /* writes of nothing that lie in the pipe */
+static _Atomic bool forever;     /* a new one comes for each that is taken */
+
+/* As Windows may behave: such a write ends each read, and one with room takes it away. */
+static BOOL read_of_empties(HANDLE handle, void *data, DWORD size, OVERLAPPED *overlapped)
+{
+    if (atomic_load(&empties) == 0)
+        return iocp_sys_default.read_file(handle, data, size, overlapped);
+    if (size > 0 && !atomic_load(&forever))
+        atomic_fetch_sub(&empties, 1);
+    overlapped->Internal = overlapped->InternalHigh = 0;
+    return TRUE;
+}
+
+static void no_work(void *argument)
+{
+    (void)argument;
+}
+
+/* The one worker gets to others meanwhile, and to a cancel. */
+static void test_endless_empty_writes_hold_nobody_up(void **state)
+{
+    (void)state;
+    struct iocp_sys sys = iocp_sys_default;
+    const struct iocp_port_options options = {.sys = &sys, .workers = 1};
+    struct sup_pair pair;
+    sys.read_file = read_of_empties;
+    struct sup_world *world = sup_world_open(&options);
+    struct sup_box *box = sup_box_new(world), *other = sup_box_new(world);
+    assert_true(sup_pair_open(world->port, SUP_PIPE_IN, &pair));
+    struct sup_tap *tap = sup_tap_open_pair(box, &pair);
+    forever = true;
+    empties = 1;
+    sup_tap_read(tap, 100);
+    for (unsigned i = 0; i < 100; i++)
+        sup_box_call(i % 2 == 0 ? other : box, no_work, NULL);
+    assert_int_equal(sup_tally_count(&tap->reads), 0);
+    sup_tap_read_cancel(tap);
+    assert_int_equal(sup_tap_read_result(tap), IOCP_E_CANCELLED);
+    forever = false;
+    empties = 3;
+    sup_tap_read(tap, 100);
+    sup_tap_await_waiting(tap);
+    assert_int_equal(empties, 0);
+    assert_int_equal(sup_end_write(&pair.theirs, "some", 4), 4);
+    assert_int_equal(sup_tap_read_result(tap), IOCP_OK);
+    assert_int_equal(tap->size, 4);
+    sup_end_close(&pair.theirs);
+    sup_tap_close(tap);
+    sup_box_end(other);
+    sup_box_end(box);
+    sup_world_close(world);
+}
+
 /* ---- Packets -----------------------------------------------------------------------------------
  */
 
@@ -389,17 +281,13 @@ static void test_success_at_once_costs_no_packet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clients_come_by_name),
-        cmocka_unit_test(test_one_instance_always_waits),
-        cmocka_unit_test(test_client_that_left_is_passed_over),
-        cmocka_unit_test(test_close_with_a_pending_accept),
-        cmocka_unit_test(test_bad_names_are_invalid),
-        cmocka_unit_test(test_name_belongs_to_the_first),
         cmocka_unit_test(test_write_of_nothing_is_no_end),
+        cmocka_unit_test(test_empty_messages_are_nothing),
         cmocka_unit_test(test_messages_are_read_as_bytes),
         cmocka_unit_test(test_pending_read_brings_what_comes),
         cmocka_unit_test(test_pending_read_sees_the_end),
         cmocka_unit_test(test_pending_read_is_closed),
+        cmocka_unit_test(test_endless_empty_writes_hold_nobody_up),
         cmocka_unit_test(test_success_at_once_costs_no_packet),
     };
     sup_begin();

@@ -25,6 +25,7 @@ static struct race *race_new(unsigned workers)
     struct race *race = sup_new(sizeof *race);
     race->seed = sup_seed();
     race->target = sup_operations();
+    race->resets_last = sup_resets_last();
     race->world = sup_world_open(&options);
     atomic_store(&race->children_left, (int)(race->target / SUP_COUNT(4000, 2000)));
     race->lanes = sup_new(RACE_LANES * sizeof *race->lanes);

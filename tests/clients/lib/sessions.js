@@ -130,8 +130,8 @@ function startParams(t, options) {
     env: t.env(options.env) };
 }
 
-// Starts a process and gives its view; fails when the start fails.
-async function startProcess(t, peer, options) {
+// Starts a process and gives its view; fails when the start fails or takes longer than timeoutMs.
+async function startProcess(t, peer, options, timeoutMs) {
   const params = startParams(t, options);
   const view = new ProcessView(peer, params.processId, t.isExecport);
   const id = peer.post('process/start', params);
@@ -139,7 +139,7 @@ async function startProcess(t, peer, options) {
     if (msg.id === id && !msg.method) view.replied = true;
   });
   // The listener above comes after the view's, so the reply is noted before the next message.
-  const result = await peer.result(id, `the start of ${params.argv.join(' ')}`);
+  const result = await peer.result(id, `the start of ${params.argv.join(' ')}`, timeoutMs);
   assert.equal(result.processId, params.processId);
   return view;
 }

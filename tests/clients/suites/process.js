@@ -288,7 +288,7 @@ processTest('exited-does-not-wait-for-a-grandchild', BOTH, async (t, peer) => {
 
 processTest('two-hundred-at-once', { ...BOTH, timeoutMs: 60000 }, async (t, peer) => {
   const starts = Array.from({ length: 200 }, (unused, index) => startProcess(t, peer,
-    { argv: sh(`echo n-${index}; exit ${index % 100}`), tty: index % 2 === 1 }));
+    { argv: sh(`echo n-${index}; exit ${index % 100}`), tty: index % 2 === 1 }, 50000));
   const views = await Promise.all(starts);
   for (const [index, view] of views.entries()) {
     await view.waitClosed(50000);
