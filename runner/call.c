@@ -58,9 +58,10 @@ static void release(struct run_call *call)
     run_conn_unref(conn);
 }
 
-static void on_forget(struct iocp_op *op)
+static void take_forget(struct run_notice *notice, struct run_conn *holder)
 {
-    struct run_call *call = IOCP_OWNER(op, struct run_call, forget);
+    struct run_call *call = IOCP_OWNER(notice, struct run_call, forget);
+    (void)holder;
     run_recent_forget(&call->proc->write_ids, call->write_key);
     release(call);
 }
@@ -78,6 +79,5 @@ void run_call_free(struct run_call *call)
         release(call);
         return;
     }
-    iocp_op_init(&call->forget, &call->conn->strand, on_forget);
-    iocp_post(&call->forget);
+    run_notice_post(&call->forget, call->proc->tenure, take_forget);
 }

@@ -9,11 +9,11 @@
 
 struct run_call {
     struct sess_request request;
-    struct run_conn *conn; /* one reference */
-    struct run_proc *proc; /* of a write with a write id: one reference */
-    uint64_t write_key;    /* the same; 0: none */
-    struct iocp_op forget; /* its write id, since nothing was written */
-    size_t write_bytes;    /* of a write: counted among those that wait */
+    struct run_conn *conn;    /* one reference */
+    struct run_proc *proc;    /* of a write with a write id: one reference */
+    uint64_t write_key;       /* the same; 0: none */
+    struct run_notice forget; /* its write id, since nothing was written */
+    size_t write_bytes;       /* of a write: counted among those that wait */
     size_t id_bytes, name_bytes;
     uint8_t text[]; /* the request's id as JSON, then the session's name */
 };

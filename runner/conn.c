@@ -67,8 +67,7 @@ static void on_last_ref(struct iocp_op *op)
 {
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
     assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
-    sess_table_deinit(&conn->table);
-    run_recent_deinit(&conn->tombstones);
+    assert(conn->tenure == NULL);
     iocp_strand_end(&conn->strand, &conn->end, on_ended);
 }
 
@@ -287,13 +286,37 @@ static void on_stop(struct iocp_op *op)
 
 void run_conn_session_left(struct run_conn *conn)
 {
-    if (conn->stopping && conn->table.count == 0)
+    if (conn->stopping && (conn->tenure == NULL || conn->tenure->table.count == 0))
         run_conn_end(conn, WIRE_WS_CLOSE_GOING_AWAY, "the server is shutting down");
 }
 
 static void on_lost(struct iocp_op *op)
 {
     run_conn_drop(IOCP_OWNER(op, struct run_conn, lost));
+}
+
+/* Somebody wants what this connection holds: a client that is there answers a ping. */
+static void on_probe(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, probe);
+    if (conn->tenure == NULL)
+        return;
+    if (conn->framing != RUN_FRAMING_WS) {
+        run_tenure_is_alive(conn->tenure);
+        return;
+    }
+    conn->probing = true;
+    run_conn_ping(conn);
+}
+
+/* What was asked for goes to another connection; this one stays, and is told when it asks. */
+static void on_yield(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, yield);
+    if (conn->tenure == NULL)
+        return;
+    run_server_log_conn(conn, "session_resumed", "by another connection");
+    run_dispatch_give_up(conn);
 }
 
 static void on_leave(struct iocp_op *op)
@@ -344,6 +367,8 @@ static void init_operations(struct run_conn *conn)
     iocp_op_init(&conn->tick, &conn->strand, on_tick);
     iocp_op_init(&conn->stop, &conn->strand, on_stop);
     iocp_op_init(&conn->lost, &conn->strand, on_lost);
+    iocp_op_init(&conn->probe, &conn->strand, on_probe);
+    iocp_op_init(&conn->yield, &conn->strand, on_yield);
     iocp_op_init(&conn->end, &conn->strand, on_begin);
     iocp_op_init(&conn->leave, run_server_strand(conn->server), on_leave);
     iocp_timer_init(&conn->timer, &conn->strand, on_timer);
@@ -364,7 +389,6 @@ static struct run_conn *conn_alloc(struct run_server *server, struct run_listene
     atomic_init(&conn->refs, 1);
     iocp_strand_init(&conn->strand, port);
     run_outq_init(&conn->queue);
-    run_recent_init(&conn->tombstones);
     init_operations(conn);
     return conn;
 }
@@ -381,7 +405,6 @@ struct run_conn *run_conn_new(struct run_server *server, struct run_listener *li
         free(conn);
         return NULL;
     }
-    sess_table_init(&conn->table, run_server_sessions_per_client(server), conn->json_seed, NULL);
     if (handles->out_kind == IOCP_STREAM_SOCKET)
         iocp_stream_tune(conn->writer, RUN_UNSENT_BYTES);
     return conn;

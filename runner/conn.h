@@ -28,8 +28,7 @@
 #define RUN_CONN_H
 
 #include "runner/outq.h"
-#include "runner/recent.h"
-#include "sessions/table.h"
+#include "runner/tenure.h"
 #include "wire/http_request.h"
 #include "wire/line.h"
 #include "wire/ws_decoder.h"
@@ -63,7 +62,12 @@ enum run_framing { RUN_FRAMING_NONE, RUN_FRAMING_LINE, RUN_FRAMING_WS };
 enum run_dialect { RUN_DIALECT_OPEN, RUN_DIALECT_V0, RUN_DIALECT_PROCESS };
 
 /* How far the handshake of the dialects is. */
-enum run_greeting { RUN_GREETING_NONE, RUN_GREETING_INITIALIZED, RUN_GREETING_DONE };
+enum run_greeting {
+    RUN_GREETING_NONE,
+    RUN_GREETING_RESUMING, /* initialize is answered when the tenure was found and bound */
+    RUN_GREETING_INITIALIZED,
+    RUN_GREETING_DONE
+};
 
 struct run_server;
 struct run_listener;
@@ -85,6 +89,8 @@ struct run_conn {
     bool reader_ended;  /* the peer sends nothing more */
     uint8_t sniffed;    /* SNIFFING: bytes of "GET " that came */
     bool stopping;      /* the server shuts down: ends when its last session has */
+    bool greeted_early; /* `initialized` came while RESUMING */
+    bool probing;       /* somebody waits for the next pong */
     uint8_t open_streams;
 
     struct iocp_stream streams[2];
@@ -93,6 +99,7 @@ struct run_conn {
     struct iocp_op tick;                 /* kicked by the server's clock */
     struct iocp_op stop;                 /* kicked by the server's shutdown */
     struct iocp_op lost;                 /* kicked by whoever had no memory for a frame */
+    struct iocp_op probe, yield;         /* kicked by the tenure: is the client there? give it up */
     struct iocp_op end;                  /* the first and the last callback */
     struct iocp_op leave;                /* out of the server's list; on the server's strand */
     struct iocp_timer timer;             /* the deadline of a new connection, then of lingering */
@@ -116,8 +123,7 @@ struct run_conn {
     uint64_t ping_ns;      /* when the oldest unanswered ping was sent; 0: none */
     uint64_t last_ping_ns;
 
-    struct sess_table table;
-    struct run_recent tombstones; /* ids of processes that are gone */
+    struct run_tenure *tenure; /* what it holds, one reference; NULL before initialize, or lost */
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;
@@ -178,7 +184,7 @@ static inline bool run_conn_is_open(const struct run_conn *conn)
 /* Takes the connection out of the new ones once it has initialized. On the strand. */
 void run_conn_settle(struct run_conn *conn);
 
-/* Tells the connection that one of its sessions has left its table. On the strand. */
+/* Tells the connection that a process of its tenure has left the table. On the strand. */
 void run_conn_session_left(struct run_conn *conn);
 
 /* ---- for conn_*.c ---- */
@@ -186,6 +192,8 @@ void run_conn_session_left(struct run_conn *conn);
 /* Sends what waits; ends the connection when it is ending and nothing waits. */
 void run_conn_flush(struct run_conn *conn);
 iocp_callback run_conn_on_write;
+/* Sends a ping. */
+void run_conn_ping(struct run_conn *conn);
 /* Looks whether the client reads and answers pings, and sends the next ping. */
 void run_conn_clock(struct run_conn *conn);
 /* Reads on unless that has to wait. */

@@ -29,6 +29,14 @@ static void take_ping(struct run_conn *conn, struct wire_span payload)
     run_conn_send_raw(conn, frame, size);
 }
 
+static void take_pong(struct run_conn *conn)
+{
+    conn->ping_ns = 0;
+    if (conn->probing && conn->tenure != NULL)
+        run_tenure_is_alive(conn->tenure);
+    conn->probing = false;
+}
+
 static void take_close(struct run_conn *conn, const struct wire_ws_event *event)
 {
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
@@ -48,7 +56,7 @@ static void take_event(struct run_conn *conn, const struct wire_ws_event *event)
         take_ping(conn, event->payload);
         break;
     case WIRE_WS_PONG:
-        conn->ping_ns = 0;
+        take_pong(conn);
         break;
     default:
         take_close(conn, event);

@@ -75,7 +75,8 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     run_frame_free(frame);
     if (proc == NULL)
         return;
-    run_proc_consumed(proc, output_bytes);
+    if (conn->tenure == proc->tenure) /* else it waits for whoever resumes it */
+        run_proc_consumed(proc, output_bytes);
     run_proc_unref(proc);
 }
 
@@ -181,8 +182,9 @@ static bool ping_is_due(const struct run_conn *conn, uint64_t now_ns)
     return interval_ns > 0 && now_ns - conn->last_ping_ns + slack_ns >= interval_ns;
 }
 
-static void send_ping(struct run_conn *conn, uint64_t now_ns)
+void run_conn_ping(struct run_conn *conn)
 {
+    uint64_t now_ns = iocp_now_ns(conn->strand.port);
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
     size_t size = wire_ws_control_frame(frame, WIRE_WS_PING, wire_span_of(NULL, 0));
     run_conn_send_raw(conn, frame, size);
@@ -205,5 +207,5 @@ void run_conn_clock(struct run_conn *conn)
         return;
     }
     if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS && ping_is_due(conn, now_ns))
-        send_ping(conn, now_ns);
+        run_conn_ping(conn);
 }

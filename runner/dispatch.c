@@ -78,13 +78,18 @@ static bool has_greeted(struct run_request *request)
     case RUN_GREETING_NONE:
         run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_NO_INITIALIZE, none);
         return false;
+    case RUN_GREETING_RESUMING:
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_NO_INITIALIZE, none);
+        return false;
     case RUN_GREETING_INITIALIZED:
         run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_NO_INITIALIZED, none);
         return false;
     case RUN_GREETING_DONE:
         break;
     }
-    return true;
+    if (request->conn->tenure == NULL)
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_RESUMED, none);
+    return request->conn->tenure != NULL;
 }
 
 /* ---- Requests ---- */
@@ -142,6 +147,8 @@ static void take_notification(struct run_conn *conn, struct wire_span name)
         run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected notification");
     else if (conn->greeting == RUN_GREETING_NONE)
         run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "initialized came before initialize");
+    else if (conn->greeting == RUN_GREETING_RESUMING)
+        conn->greeted_early = true;
     else
         conn->greeting = RUN_GREETING_DONE;
 }
@@ -171,10 +178,26 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
 
 void run_dispatch_conn_over(struct run_conn *conn)
 {
-    struct sess_session *cursor = NULL, *session;
-    enum sess_ender ender = conn->stopping ? SESS_ENDER_SHUTDOWN : SESS_ENDER_DISCONNECT;
-    while ((session = sess_table_next(&conn->table, &cursor)) != NULL)
-        run_proc_detach(sess_session_context(session), ender);
+    struct run_tenure *tenure = conn->tenure;
+    bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping ||
+                run_server_detach_ttl_ns(conn->server) == 0;
+    if (tenure == NULL)
+        return;
+    if (!ends) {
+        run_dispatch_give_up(conn);
+        return;
+    }
+    conn->tenure = NULL;
+    run_proc_detach_all(tenure, conn->stopping ? SESS_ENDER_SHUTDOWN : SESS_ENDER_DISCONNECT);
+    run_tenure_release(tenure, true);
+}
+
+void run_dispatch_give_up(struct run_conn *conn)
+{
+    struct run_tenure *tenure = conn->tenure;
+    conn->tenure = NULL;
+    run_proc_unbind_all(tenure);
+    run_tenure_release(tenure, false);
 }
 
 static void stop_answered(struct sess_request *request)
@@ -186,7 +209,9 @@ void run_dispatch_stop(struct run_conn *conn, bool force)
 {
     struct sess_session *cursor = NULL, *session;
     struct wire_span none = wire_span_of("", 0);
-    while ((session = sess_table_next(&conn->table, &cursor)) != NULL) {
+    if (conn->tenure == NULL)
+        return;
+    while ((session = sess_table_next(&conn->tenure->table, &cursor)) != NULL) {
         struct run_call *call = run_call_new(conn, SESS_REQUEST_STOP, none, none, stop_answered);
         if (call == NULL)
             continue; /* the keeper ends it */

@@ -21,8 +21,11 @@ struct run_request {
 /* Takes one whole message. */
 void run_dispatch_message(struct run_conn *conn, struct wire_span document);
 
-/* The connection is over: kills its sessions and forgets them. */
+/* The connection is over: what it holds waits to be resumed, or ends with it. */
 void run_dispatch_conn_over(struct run_conn *conn);
+
+/* Gives up what it holds, for another connection. */
+void run_dispatch_give_up(struct run_conn *conn);
 
 /* The server stops: its sessions are stopped, and go on telling. */
 void run_dispatch_stop(struct run_conn *conn, bool force);

@@ -1,52 +1,117 @@
 /*
- * initialize: the reply of both dialects, with what the client may want to know of the server's
- * surroundings. On the connection's strand.
+ * initialize: a new tenure, or one that is taken up again; the reply of both dialects, with what
+ * the client may want to know of the server's surroundings. On the connection's strand.
  */
 #include "runner/dispatch.h"
+#include "runner/proc.h"
 #include "runner/reply.h"
 #include "runner/server.h"
 #include "wire/msg_initialize.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { SESSION_ID_BYTES = 36 };
-
-/* 128 random bits in the form of a UUID (RFC 9562, version 4). */
-static int make_session_id(struct run_conn *conn, char out_text[SESSION_ID_BYTES + 1])
+static void welcome(struct run_conn *conn, struct wire_span request_id)
 {
-    uint8_t bits[16];
-    if (iocp_random(conn->strand.port, bits, sizeof(bits)) != 0)
-        return -1;
-    bits[6] = (uint8_t)((bits[6] & 0x0f) | 0x40);
-    bits[8] = (uint8_t)((bits[8] & 0x3f) | 0x80);
-    char *at = out_text;
-    for (unsigned i = 0; i < sizeof(bits); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *at++ = '-';
-        at += snprintf(at, 3, "%02x", bits[i]);
-    }
-    return 0;
-}
-
-static void accept_client(struct run_request *request)
-{
-    struct run_conn *conn = request->conn;
-    char session_id[SESSION_ID_BYTES + 1];
     struct run_reply reply;
-    if (make_session_id(conn, session_id) != 0) {
-        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL,
-                       wire_span_text("no random numbers"));
-        return;
-    }
     struct wire_msg_initialized initialized = {
         .protocol_version = wire_msg_dialect_name(WIRE_MSG_DIALECT_V0),
-        .session_id = wire_span_of(session_id, SESSION_ID_BYTES),
+        .session_id = wire_span_of(conn->tenure->id, RUN_TENURE_ID_BYTES),
         .environment = run_server_environment(conn->server),
     };
-    wire_msg_initialize_reply(run_reply_begin(&reply, conn), request->id, &initialized);
+    wire_msg_initialize_reply(run_reply_begin(&reply, conn), request_id, &initialized);
     run_reply_send(&reply);
-    conn->greeting = RUN_GREETING_INITIALIZED;
+    conn->greeting = conn->greeted_early ? RUN_GREETING_DONE : RUN_GREETING_INITIALIZED;
     run_conn_settle(conn);
+}
+
+static void begin_tenure(struct run_request *request)
+{
+    struct run_conn *conn = request->conn;
+    conn->tenure = run_tenure_new(conn->server, conn);
+    if (conn->tenure == NULL)
+        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL,
+                       wire_span_text("out of memory or random numbers"));
+    else
+        welcome(conn, request->id);
+}
+
+/* ---- Resuming ---- */
+
+struct resuming {
+    struct run_resume resume;
+    struct run_binding binding;
+    size_t request_id_bytes;
+    uint8_t request_id[]; /* JSON */
+};
+
+static struct wire_span request_id_of(const struct resuming *resuming)
+{
+    return wire_span_of(resuming->request_id, resuming->request_id_bytes);
+}
+
+static void on_bound(struct run_binding *binding)
+{
+    struct resuming *resuming = IOCP_OWNER(binding, struct resuming, binding);
+    struct run_conn *conn = binding->conn;
+    if (atomic_load(&binding->failed))
+        run_conn_drop(conn); /* it could not be told all */
+    else if (run_conn_is_open(conn) && conn->tenure != NULL)
+        welcome(conn, request_id_of(resuming));
+    else if (run_conn_is_open(conn))
+        run_reply_text(conn, request_id_of(resuming), WIRE_RPC_TEXT_RESUMED, wire_span_of(NULL, 0));
+    free(resuming);
+}
+
+static void refuse(struct resuming *resuming)
+{
+    const struct run_resume *resume = &resuming->resume;
+    bool unknown = resume->outcome == RUN_RESUME_UNKNOWN;
+    resume->conn->greeting = RUN_GREETING_NONE;
+    run_reply_text(resume->conn, request_id_of(resuming),
+                   unknown ? WIRE_RPC_TEXT_UNKNOWN_SESSION : WIRE_RPC_TEXT_ALREADY_ATTACHED,
+                   wire_span_text(resume->id));
+    free(resuming);
+}
+
+static void on_resumed(struct run_resume *resume)
+{
+    struct resuming *resuming = IOCP_OWNER(resume, struct resuming, resume);
+    struct run_conn *conn = resume->conn;
+    if (resume->outcome != RUN_RESUME_GIVEN) {
+        refuse(resuming);
+        return;
+    }
+    conn->tenure = resume->tenure;
+    conn->dialect = RUN_DIALECT_PROCESS; /* of exec-server.v0 nothing is left to be resumed */
+    if (!run_conn_is_open(conn)) {
+        run_dispatch_conn_over(conn);
+        free(resuming);
+        return;
+    }
+    resuming->binding.done = on_bound;
+    run_proc_bind_all(&resuming->binding, conn);
+}
+
+static void resume_tenure(struct run_request *request, struct wire_span id)
+{
+    struct run_conn *conn = request->conn;
+    struct resuming *resuming = NULL;
+    if (id.size != RUN_TENURE_ID_BYTES) {
+        run_reply_text(conn, request->id, WIRE_RPC_TEXT_UNKNOWN_SESSION, id);
+        return;
+    }
+    resuming = calloc(1, sizeof(*resuming) + request->id.size);
+    if (resuming == NULL) {
+        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL, wire_span_text("out of memory"));
+        return;
+    }
+    memcpy(resuming->resume.id, id.data, id.size);
+    resuming->request_id_bytes = request->id.size;
+    memcpy(resuming->request_id, request->id.data, request->id.size);
+    resuming->resume.done = on_resumed;
+    conn->greeting = RUN_GREETING_RESUMING;
+    run_resume_start(&resuming->resume, conn);
 }
 
 void run_initialize(struct run_request *request)
@@ -58,8 +123,7 @@ void run_initialize(struct run_request *request)
     else if (wire_msg_initialize_parse(&request->parser, request->params, &asked) != 0)
         run_dispatch_refuse_params(request);
     else if (asked.resume_session_id.data != NULL)
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_UNKNOWN_SESSION,
-                       asked.resume_session_id);
+        resume_tenure(request, asked.resume_session_id);
     else
-        accept_client(request);
+        begin_tenure(request);
 }

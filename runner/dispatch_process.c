@@ -98,7 +98,7 @@ static void write_to(struct run_request *request, struct run_proc *proc,
     struct run_write write = {
         .name = asked->process_id, .chunk = &asked->chunk, .answer = write_answered};
     if (asked->write_id.data != NULL)
-        write.key = run_recent_key(request->conn->json_seed, asked->write_id);
+        write.key = run_recent_key(proc->tenure->seed, asked->write_id);
     if (write.key != 0 && run_recent_has(&proc->write_ids, write.key, 0))
         answer_write(request, WIRE_MSG_WRITE_ACCEPTED); /* a repeat: it was written */
     else

@@ -66,6 +66,7 @@ struct run_options {
     uint64_t max_message_bytes;
     uint64_t ping_interval_ms;
     uint64_t send_timeout_ms;
+    uint64_t detach_ttl_ms;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

@@ -72,6 +72,9 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"send-timeout", "TIME", RUN_OPTION_DURATION, AT(send_timeout_ms), SECONDS, HOURS, 60 * SECONDS,
      "a client that takes no byte for this long while output waits is disconnected",
      "shorter drops clients that are merely slow"},
+    {"detach-ttl", "TIME", RUN_OPTION_DURATION, AT(detach_ttl_ms), 0, 24 * HOURS, 30 * SECONDS,
+     "how long sessions outlive their lost connection and can be resumed; 0 ends them with it",
+     "what nobody comes back for within a day is garbage"},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

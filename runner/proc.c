@@ -1,19 +1,16 @@
 /*
- * A session's events as messages: see proc.h for threads and life. Events run on the session's
- * strand; starting, leaving and detaching on the connection's.
+ * The processes of a tenure: starting, finding, leaving, and who hears of them. See proc.h for
+ * threads and life; what is said of a session's events is in proc_events.c.
  */
 #include "runner/proc.h"
 
+#include "runner/proc_events.h"
 #include "runner/reply.h"
-#include "wire/msg_command.h"
 #include "wire/msg_output.h"
-#include "wire/msg_process.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EVENT_BYTES = 256 }; /* an exited or closed message without its id */
 
 struct run_proc *run_proc_ref(struct run_proc *proc)
 {
@@ -25,12 +22,15 @@ void run_proc_unref(struct run_proc *proc)
 {
     if (atomic_fetch_sub_explicit(&proc->refs, 1, memory_order_acq_rel) > 1)
         return;
-    struct run_conn *conn = proc->conn;
+    struct run_tenure *tenure = proc->tenure;
+    struct run_conn *target = proc->target;
     sess_session_unref(proc->session);
     run_recent_deinit(&proc->write_ids);
     free((void *)(uintptr_t)proc->request_id.data);
     free(proc);
-    run_conn_unref(conn);
+    if (target != NULL)
+        run_conn_unref(target);
+    run_tenure_unref(tenure);
 }
 
 void run_proc_consumed(struct run_proc *proc, uint32_t bytes)
@@ -40,7 +40,8 @@ void run_proc_consumed(struct run_proc *proc, uint32_t bytes)
 
 struct run_proc *run_proc_find(struct run_conn *conn, struct wire_span id)
 {
-    struct sess_session *session = sess_table_find(&conn->table, (const char *)id.data, id.size);
+    struct sess_table *table = &conn->tenure->table;
+    struct sess_session *session = sess_table_find(table, (const char *)id.data, id.size);
     return session != NULL ? sess_session_context(session) : NULL;
 }
 
@@ -72,9 +73,18 @@ static void ask_early(struct run_proc *proc)
     }
 }
 
-static void on_started(struct iocp_op *op)
+static void take_started(struct run_notice *notice, struct run_conn *holder)
 {
-    ask_early(IOCP_OWNER(op, struct run_proc, started));
+    struct run_proc *proc = IOCP_OWNER(notice, struct run_proc, started);
+    (void)holder;
+    ask_early(proc);
+    run_proc_unref(proc);
+}
+
+void run_proc_has_started(struct run_proc *proc)
+{
+    (void)run_proc_ref(proc);
+    run_notice_post(&proc->started, proc->tenure, take_started);
 }
 
 /* ---- The end ---- */
@@ -84,38 +94,39 @@ static void leave_table(struct run_proc *proc)
     if (!proc->in_table)
         return;
     proc->in_table = false;
+    struct run_tenure *tenure = proc->tenure;
     if (!proc->speaks_v0 && proc->was_started)
-        run_recent_add(&proc->conn->tombstones, proc->id_key, iocp_now_ns(proc->conn->strand.port));
-    sess_table_remove(&proc->conn->table, proc->session);
+        run_recent_add(&tenure->tombstones, proc->id_key, iocp_now_ns(tenure->strand.port));
+    sess_table_remove(&tenure->table, proc->session);
     sess_session_unref(proc->session); /* the table's reference */
 }
 
-static void on_leave(struct iocp_op *op)
+static void take_leave(struct run_notice *notice, struct run_conn *holder)
 {
-    struct run_proc *proc = IOCP_OWNER(op, struct run_proc, leave);
+    struct run_proc *proc = IOCP_OWNER(notice, struct run_proc, leave);
     ask_early(proc); /* only after a detach that came before the answer to the start */
     leave_table(proc);
-    run_conn_session_left(proc->conn);
+    if (holder != NULL)
+        run_conn_session_left(holder);
     run_proc_unref(proc);
 }
 
-/* On the session's strand: after gone, or after the detach was answered, whichever is first. */
-static void be_over(struct run_proc *proc)
+void run_proc_be_over(struct run_proc *proc)
 {
     if (proc->is_over)
         return;
     proc->is_over = true;
-    iocp_post(&proc->leave);
+    run_notice_post(&proc->leave, proc->tenure, take_leave);
 }
 
 static void on_detached(struct sess_request *request)
 {
     struct run_proc *proc = request->context;
-    be_over(proc);
+    run_proc_be_over(proc);
     run_proc_unref(proc); /* the request's reference */
 }
 
-void run_proc_detach(struct run_proc *proc, enum sess_ender ender)
+static void detach(struct run_proc *proc, enum sess_ender ender)
 {
     assert(proc->in_table);
     sess_request_init(&proc->detach, SESS_REQUEST_DETACH, on_detached, run_proc_ref(proc));
@@ -125,169 +136,91 @@ void run_proc_detach(struct run_proc *proc, enum sess_ender ender)
     leave_table(proc);
 }
 
-/* ---- Events ---- */
-
-static void write_started(struct wire_json_writer *writer, const struct run_proc *proc)
+void run_proc_detach_all(struct run_tenure *tenure, enum sess_ender ender)
 {
-    if (proc->speaks_v0)
-        wire_msg_command_exec_reply(writer, proc->request_id, run_proc_id_json(proc));
-    else
-        wire_msg_process_start_reply(writer, proc->request_id, run_proc_id_json(proc), "none");
+    struct sess_session *cursor = NULL, *session;
+    while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
+        detach(sess_session_context(session), ender);
 }
 
-static void write_failed(struct wire_json_writer *writer, const struct run_proc *proc,
-                         const struct sess_started *started)
-{
-    size_t size = 0;
-    const char *id = sess_session_id(proc->session, &size);
-    if (started->result == SESS_E_NO_CAPACITY)
-        run_reply_shortage(writer, proc->request_id, &started->shortage);
-    else if (started->result == SESS_E_CANCELLED && !proc->speaks_v0)
-        wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_START_CANCELLED,
-                            wire_span_of(id, size));
-    else
-        wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_INTERNAL,
-                            wire_span_text(started->text));
-}
+/* ---- Who hears of it: changed on the session's strand, in the order of the posts ---- */
 
-static void on_start(struct sess_session *session, void *context,
-                     const struct sess_started *started)
-{
-    struct run_proc *proc = context;
-    struct run_reply reply;
-    (void)session;
-    struct wire_json_writer *writer = run_reply_begin(&reply, proc->conn);
-    proc->was_started = started->result == 0;
-    if (proc->was_started)
-        write_started(writer, proc);
-    else
-        write_failed(writer, proc, started);
-    run_reply_send(&reply);
-    free((void *)(uintptr_t)proc->request_id.data);
-    proc->request_id = wire_span_of(NULL, 0);
-    iocp_post(&proc->started);
-}
-
-static enum wire_msg_stream stream_of(enum sess_stream stream)
-{
-    switch (stream) {
-    case SESS_STDERR:
-        return WIRE_MSG_STDERR;
-    case SESS_PTY:
-        return WIRE_MSG_PTY;
-    default:
-        return WIRE_MSG_STDOUT;
-    }
-}
-
-static struct run_frame *encode(const struct run_proc *proc, const struct sess_chunk *chunk)
-{
-    struct run_conn *conn = proc->conn;
-    bool v0 = proc->speaks_v0;
-    struct wire_msg_output output = {
-        .id_json = run_proc_id_json(proc),
-        .chunk = wire_span_of(chunk->slice.data, chunk->slice.size_bytes),
-        .seq = chunk->seq,
-        .stream = stream_of(chunk->stream),
-        .framing = conn->framing == RUN_FRAMING_WS ? WIRE_RPC_WEBSOCKET : WIRE_RPC_LINE,
-    };
-    size_t size =
-        v0 ? wire_msg_command_output_size(&output) : wire_msg_process_output_size(&output);
-    struct run_frame *frame = run_frame_new(conn->strand.port, (uint32_t)size);
-    if (frame == NULL)
-        return NULL;
-    if (v0)
-        wire_msg_command_output_write(&output, proc->codec, frame->data);
-    else
-        wire_msg_process_output_write(&output, proc->codec, frame->data);
-    return frame;
-}
-
-static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
-{
-    struct run_proc *proc = context;
-    struct run_frame *frame = encode(proc, chunk);
-    if (frame == NULL) {
-        sess_session_consumed(session, chunk->slice.size_bytes);
-        run_conn_lose(proc->conn);
-        return;
-    }
-    frame->proc = run_proc_ref(proc);
-    frame->output_bytes = chunk->slice.size_bytes;
-    /* A full queue stops whoever adds to it, until what it added has gone out. */
-    if (run_outq_bytes(&proc->conn->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
-        uint32_t window_bytes = run_conn_window_bytes(proc->conn);
-        sess_session_charge(session, window_bytes);
-        frame->output_bytes += window_bytes;
-    }
-    run_conn_send(proc->conn, RUN_FRAME_OUTPUT, frame);
-}
-
-/* Sends a small message in its place behind the output. */
-static void send_event(struct run_proc *proc, struct wire_json_writer *writer)
-{
-    struct wire_span json;
-    int result = wire_json_writer_finish(writer, &json);
-    assert(result == 0);
-    (void)result;
-    uint8_t *text;
-    struct run_frame *frame = run_conn_message(proc->conn, json.size, &text);
-    if (frame == NULL)
-        return;
-    memcpy(text, json.data, json.size);
-    run_conn_send(proc->conn, RUN_FRAME_OUTPUT, frame);
-}
-
-static void on_exited(struct sess_session *session, void *context, uint64_t seq,
-                      const struct sess_record *record)
-{
-    struct run_proc *proc = context;
-    uint8_t buffer[EVENT_BYTES + 6 * WIRE_MSG_ID_LIMIT];
-    struct wire_json_writer writer;
-    (void)session;
-    if (proc->speaks_v0)
-        return; /* its clients take the exit for the end of output: told when that has come */
-    wire_json_writer_init(&writer, buffer, sizeof(buffer));
-    wire_msg_process_exited(&writer, run_proc_id_json(proc), seq, record->exit_code, false);
-    send_event(proc, &writer);
-}
-
-static void on_closed(struct sess_session *session, void *context, uint64_t seq,
-                      enum sess_close_reason reason, const struct sess_record *record)
-{
-    struct run_proc *proc = context;
-    uint8_t buffer[EVENT_BYTES + 6 * WIRE_MSG_ID_LIMIT];
-    struct wire_json_writer writer;
-    (void)session;
-    (void)reason;
-    wire_json_writer_init(&writer, buffer, sizeof(buffer));
-    if (proc->speaks_v0)
-        wire_msg_command_exited(&writer, run_proc_id_json(proc), record->exit_code);
-    else
-        wire_msg_process_closed(&writer, run_proc_id_json(proc), seq);
-    send_event(proc, &writer);
-    proc->close_was_told = true;
-}
-
-bool run_proc_exit_was_told(const struct sess_session *session)
-{
-    const struct run_proc *proc = sess_session_context(session);
-    return proc->close_was_told;
-}
-
-static void on_gone(struct sess_session *session, void *context)
-{
-    (void)session;
-    be_over(context);
-}
-
-static const struct sess_events events = {
-    .on_start = on_start,
-    .on_output = on_output,
-    .on_exited = on_exited,
-    .on_closed = on_closed,
-    .on_gone = on_gone,
+struct retarget {
+    struct sess_request request;
+    struct run_proc *proc;       /* one reference */
+    struct run_conn *target;     /* one reference, handed on to the proc; NULL: nobody */
+    struct run_binding *binding; /* NULL: of an unbind */
 };
+
+static void count_bound(struct run_binding *binding)
+{
+    if (atomic_fetch_sub_explicit(&binding->left, 1, memory_order_acq_rel) == 1)
+        iocp_post(&binding->op);
+}
+
+static void on_retarget(struct sess_request *request)
+{
+    struct retarget *retarget = IOCP_OWNER(request, struct retarget, request);
+    struct run_proc *proc = retarget->proc;
+    struct run_conn *before = proc->target;
+    struct sess_view view;
+    proc->target = retarget->target;
+    if (retarget->binding != NULL) {
+        sess_session_view(proc->session, &view);
+        sess_session_consumed(proc->session, (size_t)view.owed_bytes);
+        count_bound(retarget->binding);
+    }
+    free(retarget);
+    if (before != NULL)
+        run_conn_unref(before);
+    run_proc_unref(proc);
+}
+
+static bool retarget(struct run_proc *proc, struct run_conn *target, struct run_binding *binding)
+{
+    struct retarget *retarget = malloc(sizeof(*retarget));
+    if (retarget == NULL)
+        return false;
+    sess_request_init(&retarget->request, SESS_REQUEST_VIEW, on_retarget, NULL);
+    retarget->proc = run_proc_ref(proc);
+    retarget->target = target != NULL ? run_conn_ref(target) : NULL;
+    retarget->binding = binding;
+    sess_request_post(&retarget->request, proc->session);
+    return true;
+}
+
+void run_proc_unbind_all(struct run_tenure *tenure)
+{
+    struct sess_session *cursor = NULL, *session;
+    /* Without memory it goes on talking to a connection that discards, until the next bind. */
+    while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
+        (void)retarget(sess_session_context(session), NULL, NULL);
+}
+
+static void on_bound(struct iocp_op *op)
+{
+    struct run_binding *binding = IOCP_OWNER(op, struct run_binding, op);
+    struct run_conn *conn = binding->conn;
+    binding->done(binding); /* may free it */
+    run_conn_unref(conn);
+}
+
+void run_proc_bind_all(struct run_binding *binding, struct run_conn *conn)
+{
+    struct sess_session *cursor = NULL, *session;
+    binding->conn = run_conn_ref(conn);
+    atomic_init(&binding->left, 1);
+    atomic_init(&binding->failed, false);
+    iocp_op_init(&binding->op, &conn->strand, on_bound);
+    while ((session = sess_table_next(&conn->tenure->table, &cursor)) != NULL) {
+        atomic_fetch_add_explicit(&binding->left, 1, memory_order_relaxed);
+        if (retarget(sess_session_context(session), conn, binding))
+            continue;
+        atomic_store(&binding->failed, true);
+        atomic_fetch_sub_explicit(&binding->left, 1, memory_order_relaxed);
+    }
+    count_bound(binding);
+}
 
 /* ---- The start ---- */
 
@@ -311,13 +244,13 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
         return NULL;
     }
     atomic_init(&proc->refs, 1);
-    proc->conn = run_conn_ref(conn);
-    proc->id_key = run_recent_key(conn->json_seed, start->id);
+    proc->tenure = run_tenure_ref(conn->tenure);
+    proc->target = run_conn_ref(conn);
+    proc->asker = conn;
+    proc->id_key = run_recent_key(conn->tenure->seed, start->id);
     proc->codec = wire_base64_best();
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);
-    iocp_op_init(&proc->started, &conn->strand, on_started);
-    iocp_op_init(&proc->leave, &conn->strand, on_leave);
     return proc;
 }
 
@@ -342,35 +275,34 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     run_reply_send(&reply);
 }
 
-static int start_session(struct run_proc *proc, const struct run_proc_start *start,
-                         struct sess_shortage *out_shortage)
+static int start_session(struct run_proc *proc, const struct run_conn *conn,
+                         const struct run_proc_start *start, struct sess_shortage *out_shortage)
 {
-    struct run_conn *conn = proc->conn;
-    int result = sess_session_start(run_conn_host(conn), start->spec, &events, proc, &proc->session,
-                                    out_shortage);
+    int result = sess_session_start(run_conn_host(conn), start->spec, &run_proc_events, proc,
+                                    &proc->session, out_shortage);
     if (result != 0)
         return result;
-    sess_table_add(&conn->table, sess_session_ref(proc->session));
+    sess_table_add(&proc->tenure->table, sess_session_ref(proc->session));
     proc->in_table = true;
     return 0;
 }
 
 /* Whether a process of this id is gone since a short while only. */
-static bool is_buried(const struct run_conn *conn, struct wire_span id)
+static bool is_buried(const struct run_tenure *tenure, struct wire_span id)
 {
     uint64_t ttl_ns = RUN_TOMBSTONE_MS * UINT64_C(1000000);
-    uint64_t now_ns = iocp_now_ns(conn->strand.port);
+    uint64_t now_ns = iocp_now_ns(tenure->strand.port);
     uint64_t since_ns = now_ns > ttl_ns ? now_ns - ttl_ns : 0;
-    return conn->tombstones.count > 0 &&
-           run_recent_has(&conn->tombstones, run_recent_key(conn->json_seed, id), since_ns);
+    return tenure->tombstones.count > 0 &&
+           run_recent_has(&tenure->tombstones, run_recent_key(tenure->seed, id), since_ns);
 }
 
 void run_proc_start(struct run_conn *conn, const struct run_proc_start *start)
 {
     struct sess_shortage shortage = {.resource = "memory"};
     const char *id = (const char *)start->id.data;
-    int result = sess_table_reserve(&conn->table, id, start->id.size, &shortage);
-    if (result == 0 && is_buried(conn, start->id))
+    int result = sess_table_reserve(&conn->tenure->table, id, start->id.size, &shortage);
+    if (result == 0 && is_buried(conn->tenure, start->id))
         result = SESS_E_EXISTS;
     if (result != 0) {
         refuse(conn, start, result, &shortage);
@@ -383,7 +315,7 @@ void run_proc_start(struct run_conn *conn, const struct run_proc_start *start)
     }
     start->spec->id = id;
     start->spec->id_size_bytes = start->id.size;
-    result = start_session(proc, start, &shortage);
+    result = start_session(proc, conn, start, &shortage);
     if (result != 0) {
         refuse(conn, start, result, &shortage);
         run_proc_unref(proc);

@@ -1,39 +1,42 @@
 /*
- * A session as a connection sees it: what turns its events into messages of the connection's
- * dialect, and what the connection needs to find it again.
+ * A session as a client sees it: what turns its events into messages of its dialect, and what is
+ * needed to find it again.
  *
- * Threads: made on the connection's strand; events run on the session's strand and make frames
- * there; what both touch is set before the session starts. It leaves the connection's table on the
- * connection's strand, when the session is gone or the connection is over.
+ * Threads: made on the strand of the tenure's holder (tenure.h); events run on the session's strand
+ * and make frames there for the connection that it is bound to; what both touch is set before the
+ * session starts. It leaves the table on the holder's strand, when the session is gone or nobody
+ * wants it any more.
  *
  * Life: reference counted. One reference is the session's until no event can come any more, one is
- * each waiting output frame's. Each proc holds its connection and its session.
+ * each waiting output frame's. Each proc holds its tenure and its session.
  */
 #ifndef RUN_PROC_H
 #define RUN_PROC_H
 
 #include "runner/conn.h"
-#include "runner/recent.h"
+#include "runner/tenure.h"
 #include "sessions/request.h"
 #include "wire/base64.h"
 
 struct run_proc {
     _Atomic uint32_t refs;
-    struct run_conn *conn;
+    struct run_tenure *tenure;
+    struct run_conn *target;      /* who hears of it, one reference; of the session's strand */
+    const struct run_conn *asker; /* who asked for the start; only compared */
     struct sess_session *session;
     const struct wire_base64_codec *codec;
-    struct iocp_op started; /* the start was answered; on the connection's strand */
-    struct iocp_op leave;   /* out of the connection's table; the same */
-    struct sess_request *early, *early_last; /* came before that; on the connection's strand */
-    struct sess_request detach;              /* when the connection is over */
+    struct run_notice started;               /* the start was answered */
+    struct run_notice leave;                 /* out of the table */
+    struct sess_request *early, *early_last; /* came before that; of the holder's strand */
+    struct sess_request detach;              /* when nobody wants it any more */
     bool was_started;    /* by the answer to the start; written before `started` is posted */
-    bool has_started;    /* on the connection's strand: nothing is early any more */
+    bool has_started;    /* of the holder's strand: nothing is early any more */
     bool in_table;       /* the same */
     bool close_was_told; /* on the session's strand */
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
     uint64_t id_key;             /* of its id, once it is gone */
-    struct run_recent write_ids; /* on the connection's strand */
+    struct run_recent write_ids; /* of the holder's strand */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */
@@ -46,11 +49,11 @@ struct run_proc_start {
     struct sess_spec *spec;      /* the id is filled in */
 };
 
-/* Starts a session for a request, which is answered now or by the session. On the connection's
+/* Starts a session for a request, which is answered now or by the session. On the holder's
  * strand. */
 void run_proc_start(struct run_conn *conn, const struct run_proc_start *start);
 
-/* The process of this id, borrowed from the table, or NULL. On the connection's strand. */
+/* The process of this id, borrowed from the table, or NULL. On the holder's strand. */
 struct run_proc *run_proc_find(struct run_conn *conn, struct wire_span id);
 
 /* References; see Life above. Any thread that has one. */
@@ -64,7 +67,7 @@ static inline struct wire_span run_proc_id_json(const struct run_proc *proc)
 }
 
 /* Posts a request to the session; one that comes before the start was answered waits for that,
- * unless it is a stop. On the connection's strand. */
+ * unless it is a stop. On the holder's strand. */
 void run_proc_ask(struct run_proc *proc, struct sess_request *request);
 
 /* Gives decoded output bytes back that have been sent or dropped. Any thread. */
@@ -74,8 +77,26 @@ void run_proc_consumed(struct run_proc *proc, uint32_t bytes);
  * strand. */
 bool run_proc_exit_was_told(const struct sess_session *session);
 
-/* The connection is over: no more events come, and the session is killed. Takes the process out of
- * the table. On the connection's strand. */
-void run_proc_detach(struct run_proc *proc, enum sess_ender ender);
+/* Nobody wants its processes any more: no more events come, they are killed, and the table is
+ * empty. On the holder's strand. */
+void run_proc_detach_all(struct run_tenure *tenure, enum sess_ender ender);
+
+/* Nobody hears of its processes until somebody is bound to them; what they write then counts as
+ * owed. On the holder's strand. */
+void run_proc_unbind_all(struct run_tenure *tenure);
+
+/* The processes of a tenure get somebody who hears of them. */
+struct run_binding {
+    struct iocp_op op;
+    struct run_conn *conn; /* one reference, given back after done */
+    _Atomic uint32_t left;
+    _Atomic bool failed; /* no memory: not all were bound */
+    void (*done)(struct run_binding *binding);
+};
+
+/* Binds all processes of what conn holds to it, and calls done on its strand when every one was,
+ * also if there are none. What they have written before and nobody took is forgiven: the client
+ * asks for it. On the holder's strand. */
+void run_proc_bind_all(struct run_binding *binding, struct run_conn *conn);
 
 #endif

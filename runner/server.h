@@ -22,6 +22,7 @@
 
 enum {
     RUN_NEW_CONNS_MAX = 64,    /* connections that have not initialized */
+    RUN_TENURE_BUCKETS = 256,  /* chains stay short up to some thousands of clients */
     RUN_ACCEPT_PAUSE_MS = 1000 /* of a listener that finds the system out of descriptors */
 };
 
@@ -62,6 +63,9 @@ struct run_server {
     _Atomic uint32_t new_conns;
     uint32_t next_number;
 
+    struct run_tenure *tenures[RUN_TENURE_BUCKETS]; /* the registry, by id */
+    uint32_t tenure_count;                          /* not freed */
+
     struct iocp_timer clock;
     uint64_t clock_ns; /* between two ticks */
     struct iocp_stream signals;
@@ -96,6 +100,16 @@ uint64_t run_server_send_timeout_ns(const struct run_server *server);
 uint64_t run_server_ping_interval_ns(const struct run_server *server);
 /* What a session may take to end at a graceful stop. */
 unsigned run_server_grace_ms(const struct run_server *server);
+/* How long what a connection held waits to be resumed; 0: it ends with the connection. */
+uint64_t run_server_detach_ttl_ns(const struct run_server *server);
+/* The registry of tenures: one came, was ended, was freed; the one with this id or NULL. On the
+ * server's strand. */
+void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure);
+void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure);
+void run_server_tenure_freed(struct run_server *server);
+struct run_tenure *run_server_find_tenure(struct run_server *server, const char *id);
+/* Tells every tenure that the server stops. */
+void run_server_stop_tenures(struct run_server *server);
 /* The server's own environment, for clients that inherit from it. */
 const char *const *run_server_env(const struct run_server *server);
 /* What initialize tells of the server's surroundings. */

@@ -35,7 +35,7 @@ void run_server_stop_init(struct run_server *server)
 
 void run_server_advance_stop(struct run_server *server)
 {
-    if (server->state != RUN_SERVER_STOPPING || server->conn_count > 0)
+    if (server->state != RUN_SERVER_STOPPING || server->conn_count > 0 || server->tenure_count > 0)
         return;
     if (!server->host_closing) {
         server->host_closing = true;
@@ -71,5 +71,6 @@ void run_server_stop(struct run_server *server, bool force)
     for (size_t i = 0; i < server->listener_count; i++)
         run_listener_close(&server->listeners[i]);
     stop_conns(server);
+    run_server_stop_tenures(server);
     run_server_advance_stop(server);
 }

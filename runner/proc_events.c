@@ -1,0 +1,188 @@
+/*
+ * A session's events as messages of its client's dialect: on the session's strand, for the
+ * connection that the process is bound to at that moment.
+ */
+#include "runner/proc_events.h"
+
+#include "runner/reply.h"
+#include "wire/msg_command.h"
+#include "wire/msg_output.h"
+#include "wire/msg_process.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVENT_BYTES = 256 }; /* an exited or closed message without its id */
+
+static void write_started(struct wire_json_writer *writer, const struct run_proc *proc)
+{
+    if (proc->speaks_v0)
+        wire_msg_command_exec_reply(writer, proc->request_id, run_proc_id_json(proc));
+    else
+        wire_msg_process_start_reply(writer, proc->request_id, run_proc_id_json(proc), "none");
+}
+
+static void write_failed(struct wire_json_writer *writer, const struct run_proc *proc,
+                         const struct sess_started *started)
+{
+    size_t size = 0;
+    const char *id = sess_session_id(proc->session, &size);
+    if (started->result == SESS_E_NO_CAPACITY)
+        run_reply_shortage(writer, proc->request_id, &started->shortage);
+    else if (started->result == SESS_E_CANCELLED && !proc->speaks_v0)
+        wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_START_CANCELLED,
+                            wire_span_of(id, size));
+    else
+        wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_INTERNAL,
+                            wire_span_text(started->text));
+}
+
+static void answer_start(struct run_proc *proc, const struct sess_started *started)
+{
+    struct run_reply reply;
+    struct wire_json_writer *writer = run_reply_begin(&reply, proc->target);
+    if (proc->was_started)
+        write_started(writer, proc);
+    else
+        write_failed(writer, proc, started);
+    run_reply_send(&reply);
+}
+
+static void on_start(struct sess_session *session, void *context,
+                     const struct sess_started *started)
+{
+    struct run_proc *proc = context;
+    (void)session;
+    proc->was_started = started->result == 0;
+    if (proc->target == proc->asker)
+        answer_start(proc, started); /* else its connection is over: requests end with it */
+    free((void *)(uintptr_t)proc->request_id.data);
+    proc->request_id = wire_span_of(NULL, 0);
+    run_proc_has_started(proc);
+}
+
+static enum wire_msg_stream stream_of(enum sess_stream stream)
+{
+    switch (stream) {
+    case SESS_STDERR:
+        return WIRE_MSG_STDERR;
+    case SESS_PTY:
+        return WIRE_MSG_PTY;
+    default:
+        return WIRE_MSG_STDOUT;
+    }
+}
+
+static struct run_frame *encode(const struct run_proc *proc, const struct sess_chunk *chunk)
+{
+    struct run_conn *conn = proc->target;
+    bool v0 = proc->speaks_v0;
+    struct wire_msg_output output = {
+        .id_json = run_proc_id_json(proc),
+        .chunk = wire_span_of(chunk->slice.data, chunk->slice.size_bytes),
+        .seq = chunk->seq,
+        .stream = stream_of(chunk->stream),
+        .framing = conn->framing == RUN_FRAMING_WS ? WIRE_RPC_WEBSOCKET : WIRE_RPC_LINE,
+    };
+    size_t size =
+        v0 ? wire_msg_command_output_size(&output) : wire_msg_process_output_size(&output);
+    struct run_frame *frame = run_frame_new(conn->strand.port, (uint32_t)size);
+    if (frame == NULL)
+        return NULL;
+    if (v0)
+        wire_msg_command_output_write(&output, proc->codec, frame->data);
+    else
+        wire_msg_process_output_write(&output, proc->codec, frame->data);
+    return frame;
+}
+
+static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
+{
+    struct run_proc *proc = context;
+    struct run_conn *target = proc->target;
+    if (target == NULL)
+        return; /* owed to whoever resumes; a full window makes the program wait */
+    struct run_frame *frame = encode(proc, chunk);
+    if (frame == NULL) {
+        run_conn_lose(target);
+        return;
+    }
+    frame->proc = run_proc_ref(proc);
+    frame->output_bytes = chunk->slice.size_bytes;
+    /* A full queue stops whoever adds to it, until what it added has gone out. */
+    if (run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
+        uint32_t window_bytes = run_conn_window_bytes(target);
+        sess_session_charge(session, window_bytes);
+        frame->output_bytes += window_bytes;
+    }
+    run_conn_send(target, RUN_FRAME_OUTPUT, frame);
+}
+
+/* Sends a small message in its place behind the output. */
+static void send_event(struct run_proc *proc, struct wire_json_writer *writer)
+{
+    struct wire_span json;
+    int result = wire_json_writer_finish(writer, &json);
+    assert(result == 0);
+    (void)result;
+    uint8_t *text;
+    if (proc->target == NULL)
+        return; /* whoever resumes asks */
+    struct run_frame *frame = run_conn_message(proc->target, json.size, &text);
+    if (frame == NULL)
+        return;
+    memcpy(text, json.data, json.size);
+    run_conn_send(proc->target, RUN_FRAME_OUTPUT, frame);
+}
+
+static void on_exited(struct sess_session *session, void *context, uint64_t seq,
+                      const struct sess_record *record)
+{
+    struct run_proc *proc = context;
+    uint8_t buffer[EVENT_BYTES + 6 * WIRE_MSG_ID_LIMIT];
+    struct wire_json_writer writer;
+    (void)session;
+    if (proc->speaks_v0)
+        return; /* its clients take the exit for the end of output: told when that has come */
+    wire_json_writer_init(&writer, buffer, sizeof(buffer));
+    wire_msg_process_exited(&writer, run_proc_id_json(proc), seq, record->exit_code, false);
+    send_event(proc, &writer);
+}
+
+static void on_closed(struct sess_session *session, void *context, uint64_t seq,
+                      enum sess_close_reason reason, const struct sess_record *record)
+{
+    struct run_proc *proc = context;
+    uint8_t buffer[EVENT_BYTES + 6 * WIRE_MSG_ID_LIMIT];
+    struct wire_json_writer writer;
+    (void)session;
+    (void)reason;
+    wire_json_writer_init(&writer, buffer, sizeof(buffer));
+    if (proc->speaks_v0)
+        wire_msg_command_exited(&writer, run_proc_id_json(proc), record->exit_code);
+    else
+        wire_msg_process_closed(&writer, run_proc_id_json(proc), seq);
+    send_event(proc, &writer);
+    proc->close_was_told = true;
+}
+
+bool run_proc_exit_was_told(const struct sess_session *session)
+{
+    const struct run_proc *proc = sess_session_context(session);
+    return proc->close_was_told;
+}
+
+static void on_gone(struct sess_session *session, void *context)
+{
+    (void)session;
+    run_proc_be_over(context);
+}
+
+const struct sess_events run_proc_events = {
+    .on_start = on_start,
+    .on_output = on_output,
+    .on_exited = on_exited,
+    .on_closed = on_closed,
+    .on_gone = on_gone,
+};
