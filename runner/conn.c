@@ -176,6 +176,7 @@ static void on_close(struct iocp_op *op)
     if (--conn->open_streams > 0)
         return;
     run_conn_settle(conn);
+    run_acks_forget(conn);
     run_conn_free_request(conn);
     if (conn->framing == RUN_FRAMING_LINE)
         wire_line_deinit(&conn->in.line);
@@ -207,7 +208,7 @@ void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason
     if (conn->framing == RUN_FRAMING_WS && close_code != 0) {
         uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
         size_t size = wire_ws_close_frame(frame, close_code, wire_span_text(reason));
-        run_conn_send_raw(conn, frame, size);
+        run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
     }
     run_conn_set_state(conn, RUN_CONN_ENDING);
     iocp_kick(&conn->flush);
@@ -306,7 +307,7 @@ static void on_probe(struct iocp_op *op)
         return;
     }
     conn->probing = true;
-    run_conn_ping(conn);
+    run_acks_ping(conn);
 }
 
 /* What was asked for goes to another connection; this one stays, and is told when it asks. */

@@ -27,6 +27,7 @@
 #ifndef RUN_CONN_H
 #define RUN_CONN_H
 
+#include "runner/conn_ack.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
 #include "wire/http_request.h"
@@ -120,8 +121,8 @@ struct run_conn {
     unsigned sending_count;
     size_t progress_bytes; /* of the write in progress, when the clock last looked */
     uint64_t progress_ns;  /* when it last moved */
-    uint64_t ping_ns;      /* when the oldest unanswered ping was sent; 0: none */
-    uint64_t last_ping_ns;
+    uint64_t last_ping_ns; /* of the clock's pings */
+    struct run_acks acks;
 
     struct run_tenure *tenure; /* what it holds, one reference; NULL before initialize, or lost */
     uint64_t json_seed;
@@ -192,8 +193,6 @@ void run_conn_session_left(struct run_conn *conn);
 /* Sends what waits; ends the connection when it is ending and nothing waits. */
 void run_conn_flush(struct run_conn *conn);
 iocp_callback run_conn_on_write;
-/* Sends a ping. */
-void run_conn_ping(struct run_conn *conn);
 /* Looks whether the client reads and answers pings, and sends the next ping. */
 void run_conn_clock(struct run_conn *conn);
 /* Reads on unless that has to wait. */
@@ -215,6 +214,7 @@ void run_conn_feed_end(struct run_conn *conn);
 void run_conn_check_start(struct run_conn *conn);
 void run_conn_checked(struct run_conn *conn, bool allowed);
 /* Bytes that are no message (HTTP, control frames), as they are. */
-void run_conn_send_raw(struct run_conn *conn, const void *data, size_t size);
+void run_conn_send_raw(struct run_conn *conn, enum run_frame_class class, const void *data,
+                       size_t size);
 
 #endif

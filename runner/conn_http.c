@@ -27,7 +27,7 @@ static void answer(struct run_conn *conn, int status, const char *body)
     struct wire_http_response response = {.status = status, .body = wire_span_text(body)};
     ptrdiff_t size = wire_http_response_write(&response, buffer, sizeof(buffer));
     assert(size > 0);
-    run_conn_send_raw(conn, buffer, (size_t)size);
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, buffer, (size_t)size);
     run_conn_end(conn, 0, body);
 }
 
@@ -36,7 +36,7 @@ static void answer_error(struct run_conn *conn, int error)
     uint8_t buffer[WIRE_HTTP_RESPONSE_HEAD_BYTES + 256];
     ptrdiff_t size = wire_http_response_write_error(error, buffer, sizeof(buffer));
     assert(size > 0);
-    run_conn_send_raw(conn, buffer, (size_t)size);
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, buffer, (size_t)size);
     run_conn_end(conn, 0, wire_http_error_text(error));
 }
 
@@ -106,7 +106,7 @@ static void upgrade(struct run_conn *conn)
     wire_http_accept(asked.key, sha1, accept);
     ptrdiff_t size = wire_http_response_write_upgrade(accept, NULL, buffer, sizeof(buffer));
     assert(size > 0);
-    run_conn_send_raw(conn, buffer, (size_t)size);
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, buffer, (size_t)size);
     conn->last_ping_ns = iocp_now_ns(conn->strand.port);
     run_conn_begin(conn, RUN_FRAMING_WS);
 }

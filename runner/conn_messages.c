@@ -26,12 +26,12 @@ static void take_ping(struct run_conn *conn, struct wire_span payload)
 {
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
     size_t size = wire_ws_control_frame(frame, WIRE_WS_PONG, payload);
-    run_conn_send_raw(conn, frame, size);
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
 }
 
-static void take_pong(struct run_conn *conn)
+static void take_pong(struct run_conn *conn, struct wire_span payload)
 {
-    conn->ping_ns = 0;
+    run_acks_pong(conn, payload);
     if (conn->probing && conn->tenure != NULL)
         run_tenure_is_alive(conn->tenure);
     conn->probing = false;
@@ -41,7 +41,7 @@ static void take_close(struct run_conn *conn, const struct wire_ws_event *event)
 {
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
     size_t size = wire_ws_close_frame(frame, event->close_code, wire_span_of(NULL, 0));
-    run_conn_send_raw(conn, frame, size);
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
     run_conn_end(conn, 0, "the client closed the WebSocket");
 }
 
@@ -56,7 +56,7 @@ static void take_event(struct run_conn *conn, const struct wire_ws_event *event)
         take_ping(conn, event->payload);
         break;
     case WIRE_WS_PONG:
-        take_pong(conn);
+        take_pong(conn, event->payload);
         break;
     default:
         take_close(conn, event);

@@ -47,7 +47,8 @@ void run_conn_send_json(struct run_conn *conn, struct wire_span json)
     run_conn_send(conn, RUN_FRAME_REPLY, frame);
 }
 
-void run_conn_send_raw(struct run_conn *conn, const void *data, size_t size)
+void run_conn_send_raw(struct run_conn *conn, enum run_frame_class class, const void *data,
+                       size_t size)
 {
     struct run_frame *frame = run_frame_new(conn->strand.port, (uint32_t)size);
     if (frame == NULL) {
@@ -55,7 +56,7 @@ void run_conn_send_raw(struct run_conn *conn, const void *data, size_t size)
         return;
     }
     memcpy(frame->data, data, size);
-    run_conn_send(conn, RUN_FRAME_REPLY, frame);
+    run_conn_send(conn, class, frame);
 }
 
 void run_conn_lose(struct run_conn *conn)
@@ -65,8 +66,10 @@ void run_conn_lose(struct run_conn *conn)
 
 /* ---- The queue: on the strand ---- */
 
-/* A frame is done with, sent or not: its session may read on. */
-static void release(struct run_conn *conn, struct run_frame *frame, enum run_frame_class class)
+/* A frame is done with. What was written of a session is its client's to acknowledge; what was not
+ * stays owed, to be asked for by whoever resumes. */
+static void release(struct run_conn *conn, struct run_frame *frame, enum run_frame_class class,
+                    bool was_written)
 {
     struct run_proc *proc = frame->proc;
     uint32_t output_bytes = frame->output_bytes;
@@ -75,9 +78,10 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     run_frame_free(frame);
     if (proc == NULL)
         return;
-    if (conn->tenure == proc->tenure) /* else it waits for whoever resumes it */
-        run_proc_consumed(proc, output_bytes);
-    run_proc_unref(proc);
+    if (was_written)
+        run_acks_written(conn, proc, output_bytes);
+    else
+        run_proc_unref(proc);
 }
 
 static void discard_queue(struct run_conn *conn)
@@ -86,7 +90,7 @@ static void discard_queue(struct run_conn *conn)
     struct run_frame *frame;
     run_outq_collect(&conn->queue);
     while ((frame = run_outq_pop(&conn->queue, &class)) != NULL)
-        release(conn, frame, class);
+        release(conn, frame, class, false);
 }
 
 /* Takes frames for one write. */
@@ -151,10 +155,13 @@ void run_conn_on_write(struct iocp_op *op)
     assert(stream == conn->writer);
     (void)stream;
     for (unsigned i = 0; i < conn->sending_count; i++)
-        release(conn, conn->sending[i], (enum run_frame_class)conn->sending_class[i]);
+        release(conn, conn->sending[i], (enum run_frame_class)conn->sending_class[i],
+                op->result == 0);
     conn->sending_count = 0;
     if (op->result != 0)
         run_conn_drop(conn);
+    else if (run_conn_is_open(conn) && run_acks_want_ping(conn))
+        run_acks_ping(conn);
     run_conn_flush(conn);
     if (conn->held)
         run_conn_read_more(conn);
@@ -182,22 +189,12 @@ static bool ping_is_due(const struct run_conn *conn, uint64_t now_ns)
     return interval_ns > 0 && now_ns - conn->last_ping_ns + slack_ns >= interval_ns;
 }
 
-void run_conn_ping(struct run_conn *conn)
-{
-    uint64_t now_ns = iocp_now_ns(conn->strand.port);
-    uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
-    size_t size = wire_ws_control_frame(frame, WIRE_WS_PING, wire_span_of(NULL, 0));
-    run_conn_send_raw(conn, frame, size);
-    conn->last_ping_ns = now_ns;
-    if (conn->ping_ns == 0)
-        conn->ping_ns = now_ns;
-}
-
 void run_conn_clock(struct run_conn *conn)
 {
     uint64_t now_ns = iocp_now_ns(conn->strand.port);
     uint64_t timeout_ns = run_server_send_timeout_ns(conn->server);
-    bool pong_late = conn->ping_ns != 0 && now_ns - conn->ping_ns >= timeout_ns;
+    uint64_t since_ns = run_acks_waiting_since_ns(conn);
+    bool pong_late = since_ns != 0 && now_ns - since_ns >= timeout_ns;
     if (conn->state == RUN_CONN_CLOSING)
         return;
     if (is_stuck(conn, now_ns, timeout_ns) || pong_late) {
@@ -206,6 +203,8 @@ void run_conn_clock(struct run_conn *conn)
         run_conn_drop(conn);
         return;
     }
-    if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS && ping_is_due(conn, now_ns))
-        run_conn_ping(conn);
+    if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS && ping_is_due(conn, now_ns)) {
+        conn->last_ping_ns = now_ns;
+        run_acks_ping(conn);
+    }
 }

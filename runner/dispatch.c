@@ -187,6 +187,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
         run_dispatch_give_up(conn);
         return;
     }
+    run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_detach_all(tenure, conn->stopping ? SESS_ENDER_SHUTDOWN : SESS_ENDER_DISCONNECT);
     run_tenure_release(tenure, true);
@@ -195,6 +196,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
 void run_dispatch_give_up(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
+    run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_unbind_all(tenure);
     run_tenure_release(tenure, false);

@@ -35,8 +35,10 @@ struct run_proc {
     bool close_was_told; /* on the session's strand */
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
-    uint64_t id_key;             /* of its id, once it is gone */
-    struct run_recent write_ids; /* of the holder's strand */
+    uint64_t id_key;                /* of its id, once it is gone */
+    struct run_recent write_ids;    /* of the holder's strand */
+    struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
+    uint64_t unmarked_bytes;
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */

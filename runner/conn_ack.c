@@ -1,0 +1,139 @@
+/*
+ * Acknowledgement by pings and pongs: see conn_ack.h. On the connection's strand.
+ */
+#include "runner/conn.h"
+#include "runner/proc.h"
+#include "runner/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct marked {
+    struct run_proc *proc; /* one reference */
+    uint64_t bytes;
+};
+
+struct run_mark {
+    struct run_mark *next;
+    uint64_t number; /* the ping's payload */
+    uint64_t sent_ns;
+    size_t count;
+    struct marked marked[];
+};
+
+void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes)
+{
+    struct run_acks *acks = &conn->acks;
+    bool is_holder = conn->tenure == proc->tenure; /* else it is owed to whoever resumes */
+    if (!is_holder || conn->framing != RUN_FRAMING_WS || proc->speaks_v0) {
+        if (is_holder)
+            run_proc_consumed(proc, bytes);
+        run_proc_unref(proc);
+        return;
+    }
+    acks->unmarked_bytes += bytes;
+    if (proc->unmarked_bytes > 0) {
+        proc->unmarked_bytes += bytes;
+        run_proc_unref(proc); /* the list has one */
+        return;
+    }
+    proc->unmarked_bytes = bytes;
+    proc->unmarked_next = acks->unmarked;
+    acks->unmarked = proc;
+}
+
+/* A small window is not used up by what waits for a ping. */
+bool run_acks_want_ping(const struct run_conn *conn)
+{
+    size_t quarter = run_conn_window_bytes(conn) / 4;
+    return conn->acks.unmarked_bytes >= (quarter < RUN_MARK_BYTES ? quarter : RUN_MARK_BYTES);
+}
+
+static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
+{
+    size_t count = 0;
+    for (const struct run_proc *at = acks->unmarked; at != NULL; at = at->unmarked_next)
+        count++;
+    struct run_mark *mark = malloc(sizeof(*mark) + count * sizeof(mark->marked[0]));
+    if (mark == NULL)
+        return NULL;
+    *mark = (struct run_mark){.number = ++acks->last_number, .sent_ns = now_ns};
+    while (acks->unmarked != NULL) {
+        struct run_proc *proc = acks->unmarked;
+        acks->unmarked = proc->unmarked_next;
+        mark->marked[mark->count++] = (struct marked){proc, proc->unmarked_bytes};
+        proc->unmarked_next = NULL;
+        proc->unmarked_bytes = 0;
+    }
+    assert(mark->count == count);
+    acks->unmarked_bytes = 0;
+    return mark;
+}
+
+void run_acks_ping(struct run_conn *conn)
+{
+    struct run_acks *acks = &conn->acks;
+    uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
+    struct run_mark *mark = mark_new(acks, iocp_now_ns(conn->strand.port));
+    if (mark == NULL) {
+        run_conn_lose(conn);
+        return;
+    }
+    size_t size = wire_ws_control_frame(frame, WIRE_WS_PING,
+                                        wire_span_of(&mark->number, sizeof(mark->number)));
+    if (acks->newest != NULL)
+        acks->newest->next = mark;
+    else
+        acks->oldest = mark;
+    acks->newest = mark;
+    run_conn_send_raw(conn, RUN_FRAME_OUTPUT, frame, size); /* behind what it marks */
+}
+
+/* The oldest mark is over; whether its bytes were taken, or stay owed. */
+static void pop_mark(struct run_acks *acks, bool taken)
+{
+    struct run_mark *mark = acks->oldest;
+    acks->oldest = mark->next;
+    if (acks->oldest == NULL)
+        acks->newest = NULL;
+    for (size_t i = 0; i < mark->count; i++) {
+        if (taken)
+            sess_session_consumed(mark->marked[i].proc->session, (size_t)mark->marked[i].bytes);
+        run_proc_unref(mark->marked[i].proc);
+    }
+    free(mark);
+}
+
+void run_acks_pong(struct run_conn *conn, struct wire_span payload)
+{
+    uint64_t number = 0;
+    if (payload.size != sizeof(number))
+        return; /* not an answer to a ping of ours (RFC 6455, 5.5.3) */
+    memcpy(&number, payload.data, sizeof(number));
+    if (number > conn->acks.last_number)
+        return;
+    /* One pong may stand for the pings before it, too. */
+    while (conn->acks.oldest != NULL && conn->acks.oldest->number <= number)
+        pop_mark(&conn->acks, true);
+}
+
+uint64_t run_acks_waiting_since_ns(const struct run_conn *conn)
+{
+    return conn->acks.oldest != NULL ? conn->acks.oldest->sent_ns : 0;
+}
+
+void run_acks_forget(struct run_conn *conn)
+{
+    struct run_acks *acks = &conn->acks;
+    while (acks->unmarked != NULL) {
+        struct run_proc *proc = acks->unmarked;
+        acks->unmarked = proc->unmarked_next;
+        proc->unmarked_next = NULL;
+        proc->unmarked_bytes = 0;
+        run_proc_unref(proc);
+    }
+    acks->unmarked_bytes = 0;
+    while (acks->oldest != NULL)
+        pop_mark(acks, false);
+}

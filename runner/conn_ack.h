@@ -1,0 +1,49 @@
+/*
+ * Acknowledgement over WebSocket: what output the client is known to have taken.
+ *
+ * A ping is a mark behind everything that was written before it; its pong says that the client has
+ * read that far, since clients answer pings where they read. So a connection that is cut owes its
+ * sessions exactly what no pong has covered, and that is what a resuming client may ask for again.
+ *
+ *    written  -->  unmarked (by process)  -- ping -->  mark  -- pong -->  given back to the session
+ *
+ * On the connection's strand. Framings without pings give back what was written at once.
+ */
+#ifndef RUN_CONN_ACK_H
+#define RUN_CONN_ACK_H
+
+#include "wire/span.h"
+
+struct run_conn;
+struct run_mark;
+struct run_proc;
+
+enum { RUN_MARK_BYTES = 256 * 1024 }; /* of output between two pings */
+
+struct run_acks {
+    struct run_proc *unmarked; /* a list of those with bytes since the last ping; references */
+    size_t unmarked_bytes;
+    struct run_mark *oldest, *newest; /* pings without a pong */
+    uint64_t last_number;
+};
+
+/* Output of the process was written, or dropped for good. The caller's reference to the process is
+ * taken. */
+void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes);
+
+/* Whether so much was written that a ping is worth it. */
+bool run_acks_want_ping(const struct run_conn *conn);
+
+/* Sends a ping that marks what was written. */
+void run_acks_ping(struct run_conn *conn);
+
+/* Takes a pong with its payload. */
+void run_acks_pong(struct run_conn *conn, struct wire_span payload);
+
+/* When the oldest ping without a pong was sent; 0: there is none. */
+uint64_t run_acks_waiting_since_ns(const struct run_conn *conn);
+
+/* Forgets everything; what was not acknowledged stays owed. Before the tenure is given up. */
+void run_acks_forget(struct run_conn *conn);
+
+#endif

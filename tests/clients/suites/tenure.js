@@ -1,0 +1,224 @@
+'use strict';
+// Sessions that outlive their connection: taken up again by their id, by one connection at a time,
+// for a limited time; nothing is written twice; programs wait once nobody takes their output.
+
+const assert = require('node:assert/strict');
+const { test } = require('../lib/harness');
+const { startServer } = require('../lib/server');
+const { sh, startProcess } = require('../lib/sessions');
+const { connect, ready } = require('../lib/clients');
+const { rawUpgraded, frame, OP } = require('../lib/raw');
+const { Witness } = require('../lib/witness');
+const { sleep } = require('../lib/proc');
+
+const OURS = { on: ['execport'], timeoutMs: 60000 };
+const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+function tenureTest(name, options, fn) {
+  test(`tenure/${name}`, { ...OURS, ...options }, async (t) => {
+    const server = await startServer(t, { args: options.args });
+    await fn(t, server);
+  });
+}
+
+// A new connection that takes up what another one had.
+async function resume(t, server, sessionId) {
+  const peer = await connect(t, server.url);
+  peer.initialized = await peer.request('initialize',
+    { clientName: 'execport-tests', resumeSessionId: sessionId });
+  peer.notify('initialized', {});
+  return peer;
+}
+
+// Cuts the TCP connection: no close frame.
+async function cut(peer) {
+  peer.destroy();
+  await peer.waitClosed();
+}
+
+// Notifications of a process from now on; numbers are checked to go up by one.
+function follow(peer, processId) {
+  const seen = { text: '', seq: undefined, exitCode: undefined, closed: false };
+  peer.listeners.push((msg) => {
+    if (!msg.method || !msg.params || msg.params.processId !== processId) return;
+    if (seen.seq !== undefined && msg.params.seq !== seen.seq + 1) {
+      peer.faults.push(`seq ${msg.params.seq} after ${seen.seq}`);
+    }
+    seen.seq = msg.params.seq;
+    if (msg.method === 'process/output') {
+      seen.text += Buffer.from(msg.params.chunk, 'base64').toString('latin1');
+    } else if (msg.method === 'process/exited') {
+      seen.exitCode = msg.params.exitCode;
+    } else {
+      seen.closed = true;
+    }
+  });
+  seen.wait = (found, what) => peer.wait(() => found(seen) || undefined, what, 20000);
+  return seen;
+}
+
+const write = (peer, processId, text, writeId) => peer.request('process/write',
+  { processId, chunk: Buffer.from(text).toString('base64'), writeId });
+
+tenureTest('goes-on-after-a-cut', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const { sessionId } = first.initialized;
+  assert.match(sessionId, ID);
+  const cat = await startProcess(t, first, { argv: ['/bin/cat'], pipeStdin: true });
+  await cat.write('before\n', 'a');
+  await cat.waitText('before');
+  await cut(first);
+  const second = await resume(t, server, sessionId);
+  assert.equal(second.initialized.sessionId, sessionId);
+  const seen = follow(second, cat.id);
+  assert.deepEqual(await write(second, cat.id, 'after\n', 'b'), { status: 'accepted' });
+  await seen.wait((s) => s.text.includes('after'), 'the echo');
+  assert.equal(seen.text, 'after\n');
+  // The same write once more, as a client sends it whose reply was cut.
+  assert.deepEqual(await write(second, cat.id, 'after\n', 'b'), { status: 'accepted' });
+  assert.deepEqual(await write(second, cat.id, 'before\n', 'a'), { status: 'accepted' });
+  assert.deepEqual(await write(second, cat.id, 'last\n', 'c'), { status: 'accepted' });
+  await seen.wait((s) => s.text.includes('last'), 'the echo');
+  assert.equal(seen.text, 'after\nlast\n');
+  assert.deepEqual(await second.request('process/terminate', { processId: cat.id }),
+    { running: true });
+  await seen.wait((s) => s.closed, 'the close');
+  assert.equal(seen.exitCode, 137);
+});
+
+tenureTest('an-id-stays-taken-over-a-cut', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const params = { processId: 'mine', argv: ['/bin/cat'], cwd: '/', env: {}, tty: false,
+    pipeStdin: true };
+  await first.request('process/start', params);
+  await cut(first);
+  const second = await resume(t, server, first.initialized.sessionId);
+  await second.refused('process/start', params, -32600, 'process mine already exists');
+});
+
+tenureTest('unknown-ids-are-refused', {}, async (t, server) => {
+  const unknown = '01234567-89ab-4cde-8f01-23456789abcd';
+  for (const id of [unknown, 'short', `${unknown}x`, '']) {
+    const peer = await connect(t, server.url);
+    await peer.refused('initialize', { clientName: 'x', resumeSessionId: id }, -32600,
+      `unknown session id ${id}`);
+    // The connection can begin anew.
+    assert.match((await peer.request('initialize', { clientName: 'x' })).sessionId, ID);
+  }
+});
+
+tenureTest('a-client-that-is-there-keeps-it', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const cat = await startProcess(t, first, { argv: ['/bin/cat'], pipeStdin: true });
+  const second = await connect(t, server.url);
+  await second.refused('initialize',
+    { clientName: 'x', resumeSessionId: first.initialized.sessionId }, -32010, /attached/);
+  await cat.write('still mine\n', 'a');
+  await cat.waitText('still mine');
+});
+
+tenureTest('a-silent-client-loses-it', {}, async (t, server) => {
+  const raw = await rawUpgraded(t, server.url);
+  raw.write(frame(OP.TEXT, JSON.stringify({ id: 1, method: 'initialize',
+    params: { clientName: 'silent' } })));
+  const { sessionId } = (await raw.nextMessage()).result;
+  raw.write(frame(OP.TEXT, JSON.stringify({ method: 'initialized' })));
+  const before = Date.now();
+  const second = await resume(t, server, sessionId);
+  const tookMs = Date.now() - before;
+  assert.ok(tookMs >= 1900, `resumed after ${tookMs} ms, without having asked the other one`);
+  await startProcess(t, second, { argv: ['/bin/true'] });
+  // The one that lost it is told so when it asks.
+  raw.write(frame(OP.TEXT, JSON.stringify({ id: 2, method: 'process/terminate',
+    params: { processId: 'x' } })));
+  const { error } = await raw.nextMessage();
+  assert.equal(error.code, -32600);
+  assert.equal(error.message, 'session has been resumed by another connection');
+});
+
+tenureTest('only-one-of-many-gets-it', {}, async (t, server) => {
+  const first = await ready(t, server);
+  await cut(first);
+  const peers = await Promise.all(Array.from({ length: 8 }, () => connect(t, server.url)));
+  const answers = await Promise.all(peers.map((peer) => peer.response(peer.post('initialize',
+    { clientName: 'x', resumeSessionId: first.initialized.sessionId }))));
+  const got = answers.filter((answer) => answer.result);
+  assert.equal(got.length, 1);
+  answers.filter((answer) => answer.error).forEach((answer) => {
+    assert.equal(answer.error.code, -32010);
+  });
+});
+
+tenureTest('ends-when-nobody-comes', { args: ['--detach-ttl', '300ms'] }, async (t, server) => {
+  const first = await ready(t, server);
+  const witness = new Witness(t);
+  await startProcess(t, first, { argv: sh(`${witness.open}; echo up >&9; sleep 1000`) });
+  await witness.allUp(1);
+  await cut(first);
+  await witness.waitAllGone('the death of the process', 10000);
+  const second = await connect(t, server.url);
+  await second.refused('initialize',
+    { clientName: 'x', resumeSessionId: first.initialized.sessionId }, -32600,
+    `unknown session id ${first.initialized.sessionId}`);
+});
+
+tenureTest('no-time-to-come-back', { args: ['--detach-ttl', '0'] }, async (t, server) => {
+  const first = await ready(t, server);
+  const witness = new Witness(t);
+  await startProcess(t, first, { argv: sh(`${witness.open}; echo up >&9; sleep 1000`) });
+  await witness.allUp(1);
+  await cut(first);
+  await witness.waitAllGone('the death of the process', 10000);
+});
+
+// Beyond its window a program waits for somebody who takes its output.
+tenureTest('a-program-waits-while-nobody-listens', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const flood = await startProcess(t, first,
+    { argv: sh('read go; head -c 8000000 /dev/zero | tr "\\0" x; echo end'), pipeStdin: true });
+  assert.deepEqual(await flood.write('go\n', 'a'), { status: 'accepted' });
+  await cut(first);
+  await sleep(300);
+  const second = await resume(t, server, first.initialized.sessionId);
+  const seen = follow(second, flood.id);
+  await seen.wait((s) => s.closed, 'the end of the flood');
+  assert.equal(seen.exitCode, 0);
+  assert.ok(seen.text.endsWith('end\n'));
+  // What it wrote meanwhile is at most a window, and what was under way at the cut.
+  assert.ok(seen.text.length > 8000000 - 4 * 1048576, `${seen.text.length} bytes`);
+});
+
+tenureTest('stops-with-the-server', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const witness = new Witness(t);
+  await startProcess(t, first, { argv: sh(`${witness.open}; echo up >&9; sleep 1000`) });
+  await witness.allUp(1);
+  await cut(first);
+  await server.stop();
+  await witness.waitAllGone('the death of the process', 10000);
+});
+
+// Whatever a connection was doing when it was cut, the next one finds every process.
+tenureTest('many-cuts', { timeoutMs: 120000 }, async (t, server) => {
+  const cuts = t.settings.soak ? 10000 : 200;
+  let peer = await ready(t, server);
+  const { sessionId } = peer.initialized;
+  const cat = await startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true });
+  const yes = await startProcess(t, peer, { argv: sh('while :; do echo y; sleep 0.01; done') });
+  for (let i = 0; i < cuts; i++) {
+    const before = peer;
+    const pending = i % 3 === 0 ? peer.post('process/write', { processId: cat.id,
+      chunk: Buffer.from(`${i}\n`).toString('base64'), writeId: `w${i}` }) : 0;
+    if (i % 2 === 0) await sleep(i % 7);
+    before.destroy();
+    peer = await resume(t, server, sessionId);
+    if (pending) {
+      assert.deepEqual(await write(peer, cat.id, `${i}\n`, `w${i}`), { status: 'accepted' });
+    }
+  }
+  const seen = follow(peer, cat.id);
+  await write(peer, cat.id, 'done\n', 'last');
+  await seen.wait((s) => s.text.includes('done'), 'the echo');
+  assert.deepEqual(await peer.request('process/terminate', { processId: yes.id }),
+    { running: true });
+});
