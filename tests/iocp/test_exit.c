@@ -274,18 +274,25 @@ struct many {
     unsigned count; /* of this batch */
 };
 
-/* Starts as many as the system has room for; returns how many. */
+/* Starts as many as the system has room for; returns how many. The room that the last batch took
+ * may be free a little later than its exits are seen. */
 static unsigned start_batch(struct many *many, unsigned wanted, const struct sup_gate *gate)
 {
     unsigned count = 0;
-    for (; count < wanted; count++) {
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    while (count < wanted) {
         struct waiter *waiter = &many->waiters[count];
         bool by_signal = count % 5 == 4 && sup_kill_signal() != 0;
         waiter_init(waiter, many->box, &many->exited);
         if (!child_start(waiter, by_signal ? "signal" : "code",
-                         by_signal ? sup_kill_signal() : (int)(count % 256), gate))
-            break;
+                         by_signal ? sup_kill_signal() : (int)(count % 256), gate)) {
+            if (count >= AT_LEAST || sup_now_ms() > deadline_ms)
+                break;
+            sup_yield();
+            continue;
+        }
         sup_box_call(many->box, start_waiting, waiter);
+        count++;
     }
     return count;
 }

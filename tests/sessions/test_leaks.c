@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 static struct sup_world world;
@@ -92,6 +93,16 @@ static void on_output(struct sess_session *session, void *context, const struct 
     sess_session_consumed(session, chunk->slice.size_bytes);
 }
 
+/* Gives the processor away meanwhile: the programs need it. */
+static void await_count(_Atomic unsigned *counter, unsigned count)
+{
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    while (atomic_load(counter) < count) {
+        assert_true(sup_now_ms() < deadline_ms);
+        (void)sched_yield();
+    }
+}
+
 static const struct sess_events quiet_events = {.on_start = on_start, .on_output = on_output};
 
 /* Sessions that have written 200 bytes and read 20, and are silent. */
@@ -108,19 +119,17 @@ static void measure_idle(enum sess_stdio stdio, const char *script)
     struct sup_tap fake = {0};
     spec.env = env;
     sup_open(&world, NULL);
-    uint64_t before = private_bytes(), deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    uint64_t before = private_bytes();
     for (int i = 0; i < SESSIONS; i++)
         assert_int_equal(
             sess_session_start(world.host, &spec, &quiet_events, &quiet, &sessions[i], &shortage),
             0);
-    while (atomic_load(&quiet.answered) < SESSIONS)
-        assert_true(sup_now_ms() < deadline_ms);
+    await_count(&quiet.answered, SESSIONS);
     for (int i = 0; i < SESSIONS; i++) {
         fake.session = sessions[i];
         assert_int_equal(sup_write(&world, &fake, "twenty bytes in all\n", 20), 0);
     }
-    while (atomic_load(&quiet.heard_bytes) < SESSIONS * 200)
-        assert_true(sup_now_ms() < deadline_ms);
+    await_count(&quiet.heard_bytes, SESSIONS * 200);
     uint64_t each = (private_bytes() - before) / SESSIONS;
     print_message("idle session: %llu bytes private\n", (unsigned long long)each);
     if (!SUP_SANITIZED)
