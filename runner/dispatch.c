@@ -96,7 +96,7 @@ static bool has_greeted(struct run_request *request)
 
 typedef void run_method(struct run_request *request);
 
-static run_method *const methods[] = {
+static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_COMMAND_EXEC] = run_v0_exec,
     [WIRE_MSG_METHOD_COMMAND_WRITE] = run_v0_write,
     [WIRE_MSG_METHOD_COMMAND_TERMINATE] = run_v0_terminate,
@@ -133,7 +133,7 @@ static void take_request(struct run_request *request, struct wire_json_scratch *
     }
     if (!takes_dialect(request, wire_msg_method_dialect(name)))
         return;
-    if (method == WIRE_MSG_METHOD_UNKNOWN || method == WIRE_MSG_METHOD_INITIALIZED)
+    if (methods[method] == NULL)
         refuse_unknown(request, name);
     else if (has_greeted(request))
         call_method(request, scratch, methods[method]);

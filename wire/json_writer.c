@@ -184,16 +184,64 @@ void wire_json_writer_text(struct wire_json_writer *writer, const char *text)
     wire_json_writer_string(writer, wire_span_text(text));
 }
 
-void wire_json_writer_base64(struct wire_json_writer *writer, const struct wire_base64_codec *codec,
-                             struct wire_span bytes)
+void wire_json_writer_begin_base64(struct wire_json_writer *writer, struct wire_json_base64 *base64,
+                                   const struct wire_base64_codec *codec)
 {
     begin_value(writer);
     put_byte(writer, '"');
-    uint8_t *room = reserve(writer, wire_base64_encoded_size(bytes.size));
+    *base64 = (struct wire_json_base64){.writer = writer, .codec = codec};
+}
+
+static void put_base64(struct wire_json_base64 *base64, struct wire_span bytes)
+{
+    uint8_t *room = reserve(base64->writer, wire_base64_encoded_size(bytes.size));
     if (room) {
-        wire_base64_encode(codec, bytes, room);
+        wire_base64_encode(base64->codec, bytes, room);
     }
-    put_byte(writer, '"');
+}
+
+/* Adds to the group that is begun as many bytes as it takes. Returns how many. */
+static size_t fill_carry(struct wire_json_base64 *base64, struct wire_span bytes)
+{
+    size_t used = 0;
+    while (used < bytes.size && base64->carry_size < sizeof base64->carry) {
+        base64->carry[base64->carry_size++] = bytes.data[used++];
+    }
+    return used;
+}
+
+void wire_json_base64_push(struct wire_json_base64 *base64, struct wire_span bytes)
+{
+    size_t at = base64->carry_size > 0 ? fill_carry(base64, bytes) : 0;
+    if (base64->carry_size == sizeof base64->carry) {
+        put_base64(base64, wire_span_of(base64->carry, sizeof base64->carry));
+        base64->carry_size = 0;
+    }
+    size_t whole = (bytes.size - at) / 3 * 3;
+    if (whole > 0) {
+        put_base64(base64, wire_span_of(bytes.data + at, whole));
+        at += whole;
+    }
+    if (at < bytes.size) {
+        (void)fill_carry(base64, wire_span_of(bytes.data + at, bytes.size - at));
+    }
+}
+
+void wire_json_base64_end(struct wire_json_base64 *base64)
+{
+    if (base64->carry_size > 0) {
+        put_base64(base64, wire_span_of(base64->carry, base64->carry_size));
+    }
+    put_byte(base64->writer, '"');
+}
+
+void wire_json_writer_base64(struct wire_json_writer *writer, const struct wire_base64_codec *codec,
+                             struct wire_span bytes)
+{
+    struct wire_json_base64 base64;
+    wire_json_writer_begin_base64(writer, &base64, codec);
+    wire_json_base64_push(&base64, bytes);
+    wire_json_base64_end(&base64);
 }
 
 static void put_uint64(struct wire_json_writer *writer, uint64_t value, bool is_negative)

@@ -60,6 +60,27 @@ void wire_json_writer_text(struct wire_json_writer *writer, const char *text);
 void wire_json_writer_base64(struct wire_json_writer *writer, const struct wire_base64_codec *codec,
                              struct wire_span bytes);
 
+/* A string in base64 whose bytes come in pieces. The fields are the writer's own. */
+struct wire_json_base64 {
+    struct wire_json_writer *writer;
+    const struct wire_base64_codec *codec;
+    uint8_t carry[3]; /* the last bytes, which make no whole group yet */
+    uint8_t carry_size;
+};
+
+/*
+ * Begins such a string. Until wire_json_base64_end nothing else is written with writer; base64 is
+ * the caller's memory.
+ */
+void wire_json_writer_begin_base64(struct wire_json_writer *writer, struct wire_json_base64 *base64,
+                                   const struct wire_base64_codec *codec);
+
+/* Adds bytes, encoded straight into the buffer. */
+void wire_json_base64_push(struct wire_json_base64 *base64, struct wire_span bytes);
+
+/* Ends the string. */
+void wire_json_base64_end(struct wire_json_base64 *base64);
+
 /* A number, exact. */
 void wire_json_writer_int64(struct wire_json_writer *writer, int64_t value);
 void wire_json_writer_uint64(struct wire_json_writer *writer, uint64_t value);

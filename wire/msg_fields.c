@@ -92,6 +92,55 @@ int wire_msg_read_uint32(struct wire_msg_parser *parser, const char *name,
     return 0;
 }
 
+int wire_msg_read_uint64(struct wire_msg_parser *parser, const char *name,
+                         const struct wire_json_token *token, void *target)
+{
+    if (wire_json_token_uint64(token, target)) {
+        return wire_msg_refuse_type(parser, name, "an integer from 0 to 18446744073709551615");
+    }
+    return 0;
+}
+
+int wire_msg_read_ms(struct wire_msg_parser *parser, const char *name,
+                     const struct wire_json_token *token, void *target)
+{
+    uint64_t value;
+    if (wire_json_token_uint64(token, &value) || value > WIRE_MSG_MS_MAX) {
+        return wire_msg_refuse_type(parser, name, "an integer from 0 to 1099511627776");
+    }
+    *(uint64_t *)target = value;
+    return 0;
+}
+
+int wire_msg_read_number(struct wire_msg_parser *parser, const char *name,
+                         const struct wire_json_token *token, void *target)
+{
+    struct wire_msg_number *number = target;
+    int error = wire_msg_read_uint64(parser, name, token, &number->value);
+    number->is_present = !error;
+    return error;
+}
+
+int wire_msg_read_timeout(struct wire_msg_parser *parser, const char *name,
+                          const struct wire_json_token *token, void *target)
+{
+    struct wire_msg_number *number = target;
+    int error = wire_msg_read_ms(parser, name, token, &number->value);
+    number->is_present = !error;
+    return error;
+}
+
+int wire_msg_read_cells(struct wire_msg_parser *parser, const char *name,
+                        const struct wire_json_token *token, void *target)
+{
+    uint32_t value;
+    if (wire_json_token_uint32(token, &value) || value < 1 || value > UINT16_MAX) {
+        return wire_msg_refuse_type(parser, name, "an integer from 1 to 65535");
+    }
+    *(uint16_t *)target = (uint16_t)value;
+    return 0;
+}
+
 int wire_msg_read_raw(struct wire_msg_parser *parser, const char *name,
                       const struct wire_json_token *token, void *target)
 {
@@ -223,9 +272,10 @@ static int shown_size(const char *name)
     return (int)size;
 }
 
-/* A variable's name: what a system can hold. */
+/* A variable's name: what a system can hold; a label's: what its limit allows. */
 static int read_pair_name(struct wire_msg_parser *parser, const char *name,
-                          const struct wire_json_token *key, const char **out_name)
+                          const struct wire_json_token *key, const struct wire_msg_pairs_rule *rule,
+                          const char **out_name)
 {
     size_t size;
     if (key->has_nul) {
@@ -239,7 +289,12 @@ static int read_pair_name(struct wire_msg_parser *parser, const char *name,
     if (size == 0) {
         return wire_msg_refuse(parser, "a name in `%s%s` must not be empty", parser->scope, name);
     }
-    if (memchr(text, '=', size)) {
+    if (rule->name_max_bytes > 0 && size > rule->name_max_bytes) {
+        return wire_msg_refuse(parser, "a name in `%s%s` is longer than %lu bytes: %.*s",
+                               parser->scope, name, (unsigned long)rule->name_max_bytes,
+                               shown_size(text), text);
+    }
+    if (!rule->takes_equals && memchr(text, '=', size)) {
         return wire_msg_refuse(parser, "a name in `%s%s` must not hold `=`: %.*s", parser->scope,
                                name, shown_size(text), text);
     }
@@ -248,12 +303,12 @@ static int read_pair_name(struct wire_msg_parser *parser, const char *name,
 }
 
 static int push_pair(struct wire_msg_parser *parser, const char *name,
-                     const struct wire_json_token *key)
+                     const struct wire_json_token *key, const struct wire_msg_pairs_rule *rule)
 {
     char element[ELEMENT_NAME_BYTES + SHOWN_NAME_BYTES];
     struct wire_msg_pair pair;
     struct wire_json_token token;
-    int error = read_pair_name(parser, name, key, &pair.name);
+    int error = read_pair_name(parser, name, key, rule, &pair.name);
     if (error) {
         return error;
     }
@@ -264,6 +319,10 @@ static int push_pair(struct wire_msg_parser *parser, const char *name,
     error = wire_msg_read_text(parser, element, &token, &pair.value);
     if (error) {
         return error;
+    }
+    if (rule->value_max_bytes > 0 && strlen(pair.value) > rule->value_max_bytes) {
+        return wire_msg_refuse(parser, "`%s%s` is longer than %lu bytes", parser->scope, element,
+                               (unsigned long)rule->value_max_bytes);
     }
     struct wire_msg_pair *slot = wire_msg_arena_push(&parser->arena, sizeof *slot);
     if (!slot) {
@@ -282,10 +341,10 @@ static void reverse_pairs(struct wire_msg_pair *items, size_t count)
     }
 }
 
-int wire_msg_read_pairs(struct wire_msg_parser *parser, const char *name,
-                        const struct wire_json_token *token, void *target)
+int wire_msg_read_ruled_pairs(struct wire_msg_parser *parser, const char *name,
+                              const struct wire_json_token *token,
+                              const struct wire_msg_pairs_rule *rule, struct wire_msg_pairs *out)
 {
-    struct wire_msg_pairs *pairs = target;
     struct wire_json_token key;
     size_t count = 0;
     if (token->event != WIRE_JSON_OBJECT_BEGIN) {
@@ -293,7 +352,11 @@ int wire_msg_read_pairs(struct wire_msg_parser *parser, const char *name,
     }
     int event = wire_json_reader_next(&parser->reader, &key);
     for (; event == WIRE_JSON_KEY; count++) {
-        int error = push_pair(parser, name, &key);
+        if (rule->count_max > 0 && count == rule->count_max) {
+            return wire_msg_refuse(parser, "`%s%s` has more than %lu members", parser->scope, name,
+                                   (unsigned long)rule->count_max);
+        }
+        int error = push_pair(parser, name, &key, rule);
         if (error) {
             return error;
         }
@@ -304,9 +367,16 @@ int wire_msg_read_pairs(struct wire_msg_parser *parser, const char *name,
     }
     struct wire_msg_pair *items = wire_msg_arena_push(&parser->arena, 0);
     reverse_pairs(items, count);
-    pairs->items = items;
-    pairs->count = count;
+    out->items = items;
+    out->count = count;
     return 0;
+}
+
+int wire_msg_read_pairs(struct wire_msg_parser *parser, const char *name,
+                        const struct wire_json_token *token, void *target)
+{
+    static const struct wire_msg_pairs_rule variables = {0};
+    return wire_msg_read_ruled_pairs(parser, name, token, &variables, target);
 }
 
 /* "`all`, `core` or `none`" */

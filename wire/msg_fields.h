@@ -67,12 +67,32 @@ wire_msg_read wire_msg_read_text;    /* const char *: a string without U+0000 */
 wire_msg_read wire_msg_read_id;      /* struct wire_span: any string up to WIRE_MSG_ID_LIMIT */
 wire_msg_read wire_msg_read_bool;    /* bool */
 wire_msg_read wire_msg_read_uint32;  /* uint32_t */
+wire_msg_read wire_msg_read_uint64;  /* uint64_t */
+wire_msg_read wire_msg_read_ms;      /* uint64_t: up to WIRE_MSG_MS_MAX */
+wire_msg_read wire_msg_read_number;  /* struct wire_msg_number */
+wire_msg_read wire_msg_read_timeout; /* struct wire_msg_number: up to WIRE_MSG_MS_MAX */
+wire_msg_read wire_msg_read_cells;   /* uint16_t: rows or columns of a terminal, from 1 */
 wire_msg_read wire_msg_read_raw;     /* struct wire_span: any value as it stands */
 wire_msg_read wire_msg_read_cwd;     /* const char *: a path, by the parser's path_style */
 wire_msg_read wire_msg_read_strings; /* struct wire_msg_strings */
 wire_msg_read wire_msg_read_argv;    /* struct wire_msg_strings: not empty */
 wire_msg_read wire_msg_read_pairs;   /* struct wire_msg_pairs */
 wire_msg_read wire_msg_read_chunk;   /* struct wire_msg_chunk */
+wire_msg_read wire_msg_read_labels;  /* struct wire_msg_pairs: labels of msg_labels.h */
+
+/* What names and values of pairs may be; a limit of 0 is none. */
+struct wire_msg_pairs_rule {
+    bool takes_equals; /* in a name */
+    size_t count_max;
+    size_t name_max_bytes;
+    size_t value_max_bytes;
+};
+
+/* Reads an object of strings as a rule has it. */
+WIRE_MUST_CHECK int wire_msg_read_ruled_pairs(struct wire_msg_parser *parser, const char *name,
+                                              const struct wire_json_token *token,
+                                              const struct wire_msg_pairs_rule *rule,
+                                              struct wire_msg_pairs *out);
 
 /*
  * Reads a string that must be one of count words and gives its index.

@@ -1,11 +1,35 @@
 /*
- * initialize: two members in, a tree of optional members out. The order of members is that of the
+ * initialize: few members in, a tree of optional members out. The order of members is that of the
  * servers that clients know.
  */
 #include "wire/msg_initialize.h"
 
 #include "wire/msg_fields.h"
 #include "wire/rpc_writer.h"
+
+static int read_extensions(struct wire_msg_parser *parser, const char *name,
+                           const struct wire_json_token *token, void *target)
+{
+    static const struct {
+        const char *name;
+        enum wire_msg_extension bit;
+    } known[] = {{"lifecycle", WIRE_MSG_EXTENSION_LIFECYCLE}};
+    struct wire_msg_strings names;
+    unsigned extensions = 0;
+    int error = wire_msg_read_strings(parser, name, token, &names);
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+            if (strcmp(names.items[i], known[k].name) == 0) {
+                extensions |= (unsigned)known[k].bit;
+            }
+        }
+    }
+    *(unsigned *)target = extensions;
+    return 0;
+}
 
 int wire_msg_initialize_parse(struct wire_msg_parser *parser, struct wire_span params,
                               struct wire_msg_initialize *out)
@@ -15,6 +39,8 @@ int wire_msg_initialize_parse(struct wire_msg_parser *parser, struct wire_span p
                           wire_msg_read_text),
         WIRE_MSG_OPTIONAL(struct wire_msg_initialize, resume_session_id, "resumeSessionId",
                           wire_msg_read_id),
+        WIRE_MSG_OPTIONAL(struct wire_msg_initialize, take_over, "takeOver", wire_msg_read_bool),
+        WIRE_MSG_OPTIONAL(struct wire_msg_initialize, extensions, "extensions", read_extensions),
     };
     memset(out, 0, sizeof *out);
     return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
@@ -70,7 +96,6 @@ static void write_capabilities(struct wire_json_writer *writer,
 static void write_environment(struct wire_json_writer *writer,
                               const struct wire_msg_environment *environment)
 {
-    wire_json_writer_key(writer, "environmentInfo");
     wire_json_writer_begin_object(writer);
     write_shell(writer, environment);
     write_text(writer, "executorVersion", environment->executor_version);
@@ -96,8 +121,22 @@ void wire_msg_initialize_reply(struct wire_json_writer *writer, struct wire_span
         wire_json_writer_string(writer, reply->session_id);
     }
     if (reply->environment) {
+        wire_json_writer_key(writer, "environmentInfo");
         write_environment(writer, reply->environment);
     }
     wire_json_writer_end_object(writer);
     wire_rpc_end(writer);
+}
+
+void wire_msg_environment_info_reply(struct wire_json_writer *writer, struct wire_span id,
+                                     const struct wire_msg_environment *environment)
+{
+    wire_rpc_begin_result(writer, id);
+    write_environment(writer, environment);
+    wire_rpc_end(writer);
+}
+
+void wire_msg_environment_status_reply(struct wire_json_writer *writer, struct wire_span id)
+{
+    wire_rpc_write_result(writer, id, wire_span_text("{\"status\":\"ready\"}"));
 }

@@ -1,7 +1,7 @@
 /*
  * The handshake that both dialects share: initialize and its reply. The notification initialized
- * has no params that matter. Parsing uses the caller's parser (msg_parser.h), writing the caller's
- * writer; any thread.
+ * has no params that matter, nor have environment/info and environment/status. Parsing uses the
+ * caller's parser (msg_parser.h), writing the caller's writer; any thread.
  */
 #ifndef WIRE_MSG_INITIALIZE_H
 #define WIRE_MSG_INITIALIZE_H
@@ -9,9 +9,16 @@
 #include "wire/json_writer.h"
 #include "wire/msg_parser.h"
 
+/* Extensions that a client may ask for: bits. */
+enum wire_msg_extension {
+    WIRE_MSG_EXTENSION_LIFECYCLE = 1, /* process/started and process/failed are sent */
+};
+
 struct wire_msg_initialize {
     const char *client_name;
     struct wire_span resume_session_id; /* data NULL: a new session */
+    bool take_over;                     /* resume even if another connection holds the session */
+    unsigned extensions;                /* enum wire_msg_extension; unknown names are ignored */
 };
 
 /* Parses the params of initialize. Returns 0, or a negative enum wire_msg_error and the problem. */
@@ -54,5 +61,12 @@ struct wire_msg_initialized {
 /* Writes the whole reply to the request id. */
 void wire_msg_initialize_reply(struct wire_json_writer *writer, struct wire_span id,
                                const struct wire_msg_initialized *reply);
+
+/* Writes the reply to environment/info: what initialize has as environmentInfo. */
+void wire_msg_environment_info_reply(struct wire_json_writer *writer, struct wire_span id,
+                                     const struct wire_msg_environment *environment);
+
+/* Writes the reply to environment/status: {"status":"ready"}. */
+void wire_msg_environment_status_reply(struct wire_json_writer *writer, struct wire_span id);
 
 #endif

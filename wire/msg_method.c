@@ -21,6 +21,15 @@ static const struct method_row rows[] = {
     {"process/write", WIRE_MSG_METHOD_PROCESS_WRITE},
     {"process/signal", WIRE_MSG_METHOD_PROCESS_SIGNAL},
     {"process/terminate", WIRE_MSG_METHOD_PROCESS_TERMINATE},
+    {"process/closeStdin", WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN},
+    {"process/resize", WIRE_MSG_METHOD_PROCESS_RESIZE},
+    {"process/wait", WIRE_MSG_METHOD_PROCESS_WAIT},
+    {"process/waitAny", WIRE_MSG_METHOD_PROCESS_WAIT_ANY},
+    {"process/read", WIRE_MSG_METHOD_PROCESS_READ},
+    {"process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT},
+    {"process/list", WIRE_MSG_METHOD_PROCESS_LIST},
+    {"environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO},
+    {"environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS},
 };
 
 enum wire_msg_method wire_msg_method_find(struct wire_span name)

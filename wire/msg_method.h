@@ -1,7 +1,7 @@
 /*
  * The methods that clients call, by name, and which dialect each belongs to. Both dialects share
- * initialize and initialized; a connection becomes exec-server.v0 with its first command/exec
- * method. Pure; any thread.
+ * initialize, initialized and what asks for the environment; a connection becomes exec-server.v0
+ * with its first command/exec method. Pure; any thread.
  */
 #ifndef WIRE_MSG_METHOD_H
 #define WIRE_MSG_METHOD_H
@@ -19,6 +19,16 @@ enum wire_msg_method {
     WIRE_MSG_METHOD_PROCESS_WRITE,
     WIRE_MSG_METHOD_PROCESS_SIGNAL,
     WIRE_MSG_METHOD_PROCESS_TERMINATE,
+    WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN,
+    WIRE_MSG_METHOD_PROCESS_RESIZE,
+    WIRE_MSG_METHOD_PROCESS_WAIT,
+    WIRE_MSG_METHOD_PROCESS_WAIT_ANY,
+    WIRE_MSG_METHOD_PROCESS_READ,
+    WIRE_MSG_METHOD_PROCESS_SNAPSHOT,
+    WIRE_MSG_METHOD_PROCESS_LIST,
+    WIRE_MSG_METHOD_ENVIRONMENT_INFO,
+    WIRE_MSG_METHOD_ENVIRONMENT_STATUS,
+    WIRE_MSG_METHOD_COUNT,
 };
 
 enum wire_msg_dialect {

@@ -34,6 +34,14 @@ static const struct wire_span before_chunk[] = {
 };
 static const struct wire_span behind_chunk = LITERAL("\"}}");
 
+const char *wire_msg_stream_name(enum wire_msg_stream stream)
+{
+    static const char *const names[] = {
+        [WIRE_MSG_STDOUT] = "stdout", [WIRE_MSG_STDERR] = "stderr", [WIRE_MSG_PTY] = "pty"};
+    assert((unsigned)stream < sizeof names / sizeof names[0]);
+    return names[stream];
+}
+
 size_t wire_msg_id_json(struct wire_span id, uint8_t *out, size_t capacity)
 {
     struct wire_json_writer writer;
@@ -142,13 +150,19 @@ size_t wire_msg_command_output_write(const struct wire_msg_output *output,
 }
 
 /* The beginning of a notification of the process dialect. */
-static void begin_process(struct wire_json_writer *writer, const char *method,
-                          struct wire_span id_json, uint64_t seq)
+static void begin_unnumbered(struct wire_json_writer *writer, const char *method,
+                             struct wire_span id_json)
 {
     wire_rpc_begin_notification(writer, method);
     wire_json_writer_begin_object(writer);
     wire_json_writer_key(writer, "processId");
     wire_json_writer_raw(writer, id_json);
+}
+
+static void begin_process(struct wire_json_writer *writer, const char *method,
+                          struct wire_span id_json, uint64_t seq)
+{
+    begin_unnumbered(writer, method, id_json);
     wire_json_writer_key(writer, "seq");
     wire_json_writer_uint64(writer, seq);
 }
@@ -157,6 +171,29 @@ static void end_notification(struct wire_json_writer *writer)
 {
     wire_json_writer_end_object(writer);
     wire_rpc_end(writer);
+}
+
+void wire_msg_process_started(struct wire_json_writer *writer, struct wire_span id_json,
+                              int64_t pid)
+{
+    begin_unnumbered(writer, "process/started", id_json);
+    wire_json_writer_key(writer, "pid");
+    wire_json_writer_int64(writer, pid);
+    end_notification(writer);
+}
+
+void wire_msg_process_failed(struct wire_json_writer *writer, struct wire_span id_json, int code,
+                             struct wire_span message)
+{
+    begin_unnumbered(writer, "process/failed", id_json);
+    wire_json_writer_key(writer, "error");
+    wire_json_writer_begin_object(writer);
+    wire_json_writer_key(writer, "code");
+    wire_json_writer_int64(writer, code);
+    wire_json_writer_key(writer, "message");
+    wire_json_writer_string_lossy(writer, message);
+    wire_json_writer_end_object(writer);
+    end_notification(writer);
 }
 
 void wire_msg_process_exited(struct wire_json_writer *writer, struct wire_span id_json,

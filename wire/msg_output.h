@@ -1,5 +1,5 @@
 /*
- * The notifications that carry a program's output, and those that end it. Output is the hot path:
+ * The notifications of a process: its start, its output, its end. Output is the hot path:
  * its size is computed first, so that the caller takes a buffer that fits exactly, and then frame,
  * JSON and base64 are written in one pass, straight from the program's bytes. Nothing is allocated.
  *
@@ -18,6 +18,9 @@ enum wire_msg_stream {
     WIRE_MSG_STDERR = 1,
     WIRE_MSG_PTY = 2, /* process only; v0 calls a terminal's output stdout */
 };
+
+/* "stdout", "stderr" or "pty"; the stream is one of the three (asserted). */
+const char *wire_msg_stream_name(enum wire_msg_stream stream);
 
 /*
  * The id as a JSON string with its quotes, into out. Returns its size; the size needed if capacity
@@ -48,6 +51,17 @@ size_t wire_msg_process_output_write(const struct wire_msg_output *output,
 size_t wire_msg_command_output_size(const struct wire_msg_output *output);
 size_t wire_msg_command_output_write(const struct wire_msg_output *output,
                                      const struct wire_base64_codec *codec, uint8_t *buffer);
+
+/* Writes the notification process/started, for clients that asked for it. It has no number. */
+void wire_msg_process_started(struct wire_json_writer *writer, struct wire_span id_json,
+                              int64_t pid);
+
+/*
+ * Writes the notification process/failed, likewise: why a start failed. What in message is not
+ * UTF-8 becomes U+FFFD.
+ */
+void wire_msg_process_failed(struct wire_json_writer *writer, struct wire_span id_json, int code,
+                             struct wire_span message);
 
 /* Writes the notification process/exited. */
 void wire_msg_process_exited(struct wire_json_writer *writer, struct wire_span id_json,

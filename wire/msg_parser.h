@@ -18,6 +18,9 @@
 /* The text of a problem; names from clients are cut to fit. */
 #define WIRE_MSG_PROBLEM_BYTES 256
 
+/* A time in milliseconds: 34 years, so that its nanoseconds fit every clock. */
+#define WIRE_MSG_MS_MAX (UINT64_C(1) << 40)
+
 enum wire_msg_error {
     WIRE_MSG_ERR_PARAMS = -1,   /* the client's mistake: the problem says which */
     WIRE_MSG_ERR_CAPACITY = -2, /* the memory is smaller than wire_msg_parser_bytes */
@@ -37,12 +40,18 @@ struct wire_msg_strings {
 
 /* Names with their values, in the order of the message. */
 struct wire_msg_pair {
-    const char *name; /* not empty, no '=' */
+    const char *name; /* not empty; a variable's has no '=' */
     const char *value;
 };
 struct wire_msg_pairs {
     const struct wire_msg_pair *items;
     size_t count;
+};
+
+/* A number that may not be there. */
+struct wire_msg_number {
+    uint64_t value; /* 0 if it was not */
+    bool is_present;
 };
 
 struct wire_msg_parser {

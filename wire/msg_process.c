@@ -11,61 +11,6 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-static int read_inherit(struct wire_msg_parser *parser, const char *name,
-                        const struct wire_json_token *token, void *target)
-{
-    static const char *const words[] = {"all", "core", "none"};
-    static const enum wire_msg_env_inherit values[] = {WIRE_MSG_INHERIT_ALL, WIRE_MSG_INHERIT_CORE,
-                                                       WIRE_MSG_INHERIT_NONE};
-    size_t index;
-    int error = wire_msg_read_word(parser, name, token, words, COUNT(words), &index);
-    if (!error) {
-        *(enum wire_msg_env_inherit *)target = values[index];
-    }
-    return error;
-}
-
-static int read_env_policy(struct wire_msg_parser *parser, const char *name,
-                           const struct wire_json_token *token, void *target)
-{
-    static const struct wire_msg_field fields[] = {
-        WIRE_MSG_REQUIRED(struct wire_msg_env_policy, inherit, "inherit", read_inherit),
-        WIRE_MSG_REQUIRED(struct wire_msg_env_policy, ignores_default_excludes,
-                          "ignoreDefaultExcludes", wire_msg_read_bool),
-        WIRE_MSG_REQUIRED(struct wire_msg_env_policy, exclude, "exclude", wire_msg_read_strings),
-        WIRE_MSG_REQUIRED(struct wire_msg_env_policy, set, "set", wire_msg_read_pairs),
-        WIRE_MSG_REQUIRED(struct wire_msg_env_policy, include_only, "includeOnly",
-                          wire_msg_read_strings),
-    };
-    struct wire_msg_env_policy *policy = target;
-    policy->is_present = true;
-    return wire_msg_read_object(parser, name, token, WIRE_MSG_TABLE(fields, "envPolicy."), policy);
-}
-
-int wire_msg_process_start_parse(struct wire_msg_parser *parser, struct wire_span params,
-                                 struct wire_msg_process_start *out)
-{
-    static const struct wire_msg_field fields[] = {
-        WIRE_MSG_REQUIRED(struct wire_msg_process_start, process_id, "processId", wire_msg_read_id),
-        WIRE_MSG_REQUIRED(struct wire_msg_process_start, argv, "argv", wire_msg_read_argv),
-        WIRE_MSG_REQUIRED(struct wire_msg_process_start, cwd, "cwd", wire_msg_read_cwd),
-        WIRE_MSG_REQUIRED(struct wire_msg_process_start, env, "env", wire_msg_read_pairs),
-        WIRE_MSG_REQUIRED(struct wire_msg_process_start, tty, "tty", wire_msg_read_bool),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, pipe_stdin, "pipeStdin",
-                          wire_msg_read_bool),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, arg0, "arg0", wire_msg_read_text),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, env_policy, "envPolicy", read_env_policy),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, sandbox, "sandbox", wire_msg_read_raw),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, enforce_managed_network,
-                          "enforceManagedNetwork", wire_msg_read_bool),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, managed_network, "managedNetwork",
-                          wire_msg_read_raw),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_start, metadata, "metadata", wire_msg_read_raw),
-    };
-    memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
-}
-
 int wire_msg_process_write_parse(struct wire_msg_parser *parser, struct wire_span params,
                                  struct wire_msg_process_write *out)
 {
@@ -80,6 +25,20 @@ int wire_msg_process_write_parse(struct wire_msg_parser *parser, struct wire_spa
         return wire_msg_refuse(parser, "`writeId` must not be empty");
     }
     return error;
+}
+
+/* A request is for one process or for labels; none at all must not mean all processes. */
+static int check_target(struct wire_msg_parser *parser, struct wire_span process_id,
+                        const struct wire_msg_pairs *labels)
+{
+    if (process_id.data && labels->items) {
+        return wire_msg_refuse(parser, "`labels` cannot stand beside `processId`");
+    }
+    if (labels->items && labels->count == 0) {
+        return wire_msg_refuse(parser, "`labels` must not be empty");
+    }
+    return process_id.data || labels->items ? 0
+                                            : wire_msg_refuse(parser, "missing field `processId`");
 }
 
 static int read_signal(struct wire_msg_parser *parser, const char *name,
@@ -98,12 +57,14 @@ int wire_msg_process_signal_parse(struct wire_msg_parser *parser, struct wire_sp
                                   struct wire_msg_process_signal *out)
 {
     static const struct wire_msg_field fields[] = {
-        WIRE_MSG_REQUIRED(struct wire_msg_process_signal, process_id, "processId",
+        WIRE_MSG_OPTIONAL(struct wire_msg_process_signal, process_id, "processId",
                           wire_msg_read_id),
+        WIRE_MSG_OPTIONAL(struct wire_msg_process_signal, labels, "labels", wire_msg_read_labels),
         WIRE_MSG_REQUIRED(struct wire_msg_process_signal, signal, "signal", read_signal),
     };
     memset(out, 0, sizeof *out);
-    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
+    int error = wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
+    return error ? error : check_target(parser, out->process_id, &out->labels);
 }
 
 /* A mode as the message has it: the time limit belongs to graceful, which must say it. */
@@ -159,9 +120,36 @@ int wire_msg_process_terminate_parse(struct wire_msg_parser *parser, struct wire
                                      struct wire_msg_process_terminate *out)
 {
     static const struct wire_msg_field fields[] = {
-        WIRE_MSG_REQUIRED(struct wire_msg_process_terminate, process_id, "processId",
+        WIRE_MSG_OPTIONAL(struct wire_msg_process_terminate, process_id, "processId",
                           wire_msg_read_id),
+        WIRE_MSG_OPTIONAL(struct wire_msg_process_terminate, labels, "labels",
+                          wire_msg_read_labels),
         WIRE_MSG_OPTIONAL(struct wire_msg_process_terminate, stop, "mode", read_mode),
+    };
+    memset(out, 0, sizeof *out);
+    int error = wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
+    return error ? error : check_target(parser, out->process_id, &out->labels);
+}
+
+int wire_msg_process_close_stdin_parse(struct wire_msg_parser *parser, struct wire_span params,
+                                       struct wire_msg_process_close_stdin *out)
+{
+    static const struct wire_msg_field fields[] = {
+        WIRE_MSG_REQUIRED(struct wire_msg_process_close_stdin, process_id, "processId",
+                          wire_msg_read_id),
+    };
+    memset(out, 0, sizeof *out);
+    return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
+}
+
+int wire_msg_process_resize_parse(struct wire_msg_parser *parser, struct wire_span params,
+                                  struct wire_msg_process_resize *out)
+{
+    static const struct wire_msg_field fields[] = {
+        WIRE_MSG_REQUIRED(struct wire_msg_process_resize, process_id, "processId",
+                          wire_msg_read_id),
+        WIRE_MSG_REQUIRED(struct wire_msg_process_resize, rows, "rows", wire_msg_read_cells),
+        WIRE_MSG_REQUIRED(struct wire_msg_process_resize, cols, "cols", wire_msg_read_cells),
     };
     memset(out, 0, sizeof *out);
     return wire_msg_read_params(parser, params, WIRE_MSG_TABLE(fields, ""), out);
@@ -195,9 +183,25 @@ void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_s
     wire_rpc_write_result(writer, id, wire_span_text(results[status]));
 }
 
-void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id)
+void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_span id)
 {
     wire_rpc_write_result(writer, id, wire_span_text("{}"));
+}
+
+void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id)
+{
+    wire_msg_process_done_reply(writer, id);
+}
+
+void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
+                                       uint64_t count)
+{
+    wire_rpc_begin_result(writer, id);
+    wire_json_writer_begin_object(writer);
+    wire_json_writer_key(writer, "count");
+    wire_json_writer_uint64(writer, count);
+    wire_json_writer_end_object(writer);
+    wire_rpc_end(writer);
 }
 
 void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
@@ -205,4 +209,17 @@ void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wi
 {
     wire_rpc_write_result(
         writer, id, wire_span_text(is_running ? "{\"running\":true}" : "{\"running\":false}"));
+}
+
+void wire_msg_process_terminate_all_reply(struct wire_json_writer *writer, struct wire_span id,
+                                          uint64_t count, uint64_t running)
+{
+    wire_rpc_begin_result(writer, id);
+    wire_json_writer_begin_object(writer);
+    wire_json_writer_key(writer, "count");
+    wire_json_writer_uint64(writer, count);
+    wire_json_writer_key(writer, "running");
+    wire_json_writer_uint64(writer, running);
+    wire_json_writer_end_object(writer);
+    wire_rpc_end(writer);
 }

@@ -1,5 +1,6 @@
 /*
- * The requests of the dialect process and their replies. Parsing decodes into the caller's parser
+ * The requests of the dialect process that act on a process, and their replies; what asks about
+ * processes has files of its own. Parsing decodes into the caller's parser
  * (msg_parser.h): what *out points to lives in its memory and in the message. Each parser returns
  * 0, or a negative enum wire_msg_error with the parser's problem filled in; *out is then of no use.
  * Replies are whole messages in the caller's writer; ids are JSON. Any thread.
@@ -9,29 +10,7 @@
 
 #include "wire/json_writer.h"
 #include "wire/msg_chunk.h"
-#include "wire/msg_env_policy.h"
-#include "wire/msg_parser.h"
-
-/* The params of process/start. Raw members are JSON as it stood, data NULL where absent or null. */
-struct wire_msg_process_start {
-    struct wire_span process_id;  /* chosen by the client */
-    struct wire_msg_strings argv; /* at least one */
-    const char *cwd;              /* absolute */
-    struct wire_msg_pairs env;
-    bool tty;
-    bool pipe_stdin;
-    const char *arg0; /* NULL: argv[0] */
-    struct wire_msg_env_policy env_policy;
-    struct wire_span sandbox; /* to be refused by a server that cannot enforce it */
-    bool enforce_managed_network;
-    struct wire_span managed_network;
-    struct wire_span metadata;
-};
-
-/* Parses process/start. An empty argv has the text that clients know. */
-WIRE_MUST_CHECK int wire_msg_process_start_parse(struct wire_msg_parser *parser,
-                                                 struct wire_span params,
-                                                 struct wire_msg_process_start *out);
+#include "wire/msg_start.h"
 
 /* The params of process/write. */
 struct wire_msg_process_write {
@@ -49,9 +28,10 @@ enum wire_msg_signal {
     WIRE_MSG_SIGNAL_INTERRUPT = 1,
 };
 
-/* The params of process/signal. */
+/* The params of process/signal: for one process, or for all that have the labels. */
 struct wire_msg_process_signal {
-    struct wire_span process_id;
+    struct wire_span process_id;  /* data NULL: labels say for which */
+    struct wire_msg_pairs labels; /* at least one where they stand for process_id, else none */
     enum wire_msg_signal signal;
 };
 
@@ -70,9 +50,10 @@ struct wire_msg_stop {
     uint32_t timeout_ms; /* GRACEFUL: then force */
 };
 
-/* The params of process/terminate. */
+/* The params of process/terminate: for one process, or for all that have the labels. */
 struct wire_msg_process_terminate {
-    struct wire_span process_id;
+    struct wire_span process_id;  /* data NULL: labels say for which */
+    struct wire_msg_pairs labels; /* at least one where they stand for process_id, else none */
     struct wire_msg_stop stop;
 };
 
@@ -80,6 +61,27 @@ struct wire_msg_process_terminate {
 WIRE_MUST_CHECK int wire_msg_process_terminate_parse(struct wire_msg_parser *parser,
                                                      struct wire_span params,
                                                      struct wire_msg_process_terminate *out);
+
+/* The params of process/closeStdin. */
+struct wire_msg_process_close_stdin {
+    struct wire_span process_id;
+};
+
+/* Parses process/closeStdin. */
+WIRE_MUST_CHECK int wire_msg_process_close_stdin_parse(struct wire_msg_parser *parser,
+                                                       struct wire_span params,
+                                                       struct wire_msg_process_close_stdin *out);
+
+/* The params of process/resize. */
+struct wire_msg_process_resize {
+    struct wire_span process_id;
+    uint16_t rows, cols; /* from 1 */
+};
+
+/* Parses process/resize. */
+WIRE_MUST_CHECK int wire_msg_process_resize_parse(struct wire_msg_parser *parser,
+                                                  struct wire_span params,
+                                                  struct wire_msg_process_resize *out);
 
 /* {processId, sandboxType?}: process_id_json as wire_msg_id_json gave it; sandbox_type may be NULL
  */
@@ -98,11 +100,25 @@ enum wire_msg_write_status {
 void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_span id,
                                   enum wire_msg_write_status status);
 
-/* Writes the reply {}. */
+/* Writes the reply {}: of signal for one process, of closeStdin and of resize. */
+void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_span id);
+
+/* The same, of signal. */
 void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id);
+
+/* Writes the reply {count} of signal by labels: how many processes it was for. */
+void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
+                                       uint64_t count);
 
 /* Writes the reply {running}. */
 void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
                                       bool is_running);
+
+/*
+ * Writes the reply {count, running} of terminate by labels: how many processes it was for, and how
+ * many of them ran.
+ */
+void wire_msg_process_terminate_all_reply(struct wire_json_writer *writer, struct wire_span id,
+                                          uint64_t count, uint64_t running);
 
 #endif

@@ -54,6 +54,8 @@ static const struct text_row rows[WIRE_RPC_TEXT_COUNT] = {
     [WIRE_RPC_TEXT_START_CANCELLED] = {REQUEST, "process ", " start was cancelled"},
     [WIRE_RPC_TEXT_UNKNOWN_PROCESS] = {REQUEST, "unknown process id ", ""},
     [WIRE_RPC_TEXT_PROCESS_STARTING] = {REQUEST, "process id ", " is starting"},
+    [WIRE_RPC_TEXT_NO_TERMINAL] = {REQUEST, "process id ", " has no terminal"},
+    [WIRE_RPC_TEXT_SPEC_OFF] = {REQUEST, "this server takes no ", " specs"},
 };
 
 static const struct text_row *row_of(enum wire_rpc_text text)

@@ -53,6 +53,8 @@ enum wire_rpc_text {
     WIRE_RPC_TEXT_START_CANCELLED, /* process ARG start was cancelled */
     WIRE_RPC_TEXT_UNKNOWN_PROCESS, /* unknown process id ARG */
     WIRE_RPC_TEXT_PROCESS_STARTING, /* process id ARG is starting */
+    WIRE_RPC_TEXT_NO_TERMINAL,      /* process id ARG has no terminal */
+    WIRE_RPC_TEXT_SPEC_OFF,         /* this server takes no ARG specs */
     WIRE_RPC_TEXT_COUNT,
 };
 

@@ -92,3 +92,25 @@ struct wire_span wire_rpc_frame(enum wire_rpc_framing framing, uint8_t *buffer, 
     size_t behind = wire_rpc_write_behind(framing, buffer + WIRE_RPC_ROOM_BEFORE + json_bytes);
     return wire_span_of(start, before + json_bytes + behind);
 }
+
+size_t wire_rpc_framed_size(enum wire_rpc_framing framing, size_t json_bytes)
+{
+    return wire_rpc_size_before(framing, json_bytes) + json_bytes + wire_rpc_size_behind(framing);
+}
+
+void wire_rpc_begin_framed(struct wire_json_writer *writer, enum wire_rpc_framing framing,
+                           size_t json_bytes, uint8_t *buffer)
+{
+    size_t before = wire_rpc_write_before(framing, json_bytes, buffer);
+    wire_json_writer_init(writer, buffer + before, json_bytes);
+}
+
+size_t wire_rpc_end_framed(struct wire_json_writer *writer, enum wire_rpc_framing framing)
+{
+    struct wire_span json;
+    int error = wire_json_writer_finish(writer, &json);
+    assert(error == 0 && writer->needed_bytes == writer->capacity);
+    (void)error;
+    (void)wire_rpc_write_behind(framing, writer->buffer + writer->needed_bytes);
+    return wire_rpc_framed_size(framing, writer->needed_bytes);
+}

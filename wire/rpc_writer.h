@@ -62,4 +62,30 @@ size_t wire_rpc_write_behind(enum wire_rpc_framing framing, uint8_t *out);
  */
 struct wire_span wire_rpc_frame(enum wire_rpc_framing framing, uint8_t *buffer, size_t json_bytes);
 
+/*
+ * A message whose size is known before it is written, so that its buffer fits exactly: it is
+ * written twice by the same function of the caller, first with a writer that only counts.
+ *
+ *     wire_json_writer_init(&writer, NULL, 0);
+ *     write_it(&writer, ...);
+ *     json_bytes = writer.needed_bytes;
+ *     buffer = take(wire_rpc_framed_size(framing, json_bytes));
+ *     wire_rpc_begin_framed(&writer, framing, json_bytes, buffer);
+ *     write_it(&writer, ...);
+ *     wire_rpc_end_framed(&writer, framing);
+ */
+
+/* The size of the frame and the JSON text of json_bytes in it. */
+size_t wire_rpc_framed_size(enum wire_rpc_framing framing, size_t json_bytes);
+
+/*
+ * Writes into buffer what stands before the JSON text of json_bytes, and begins a writer for
+ * exactly that text behind it. buffer has room for wire_rpc_framed_size.
+ */
+void wire_rpc_begin_framed(struct wire_json_writer *writer, enum wire_rpc_framing framing,
+                           size_t json_bytes, uint8_t *buffer);
+
+/* Ends it: exactly json_bytes of good JSON were written (asserted). Returns the whole size. */
+size_t wire_rpc_end_framed(struct wire_json_writer *writer, enum wire_rpc_framing framing);
+
 #endif

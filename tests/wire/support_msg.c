@@ -4,6 +4,8 @@
  */
 #include "tests/wire/support_msg.h"
 
+#include "wire/rpc_writer.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -41,6 +43,41 @@ void support_msg_stop(struct support_msg *msg)
     free(msg->params);
 }
 
+/* Whether a problem's text is the one expected; one that ends with a space is its beginning. */
+static bool text_is(const char *text, const char *expected)
+{
+    size_t size = strlen(expected);
+    return expected[size - 1] == ' ' ? strncmp(text, expected, size) == 0
+                                     : strcmp(text, expected) == 0;
+}
+
+void support_msg_refusals(const struct support_refusal *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct support_refusal *row = &rows[i];
+        struct support_msg msg;
+        support_msg_start(&msg, row->params, row->params ? strlen(row->params) : 0);
+        int error = row->parse(&msg.parser, msg.span);
+        if (error != WIRE_MSG_ERR_PARAMS || msg.parser.problem.code != -32602 ||
+            !text_is(msg.parser.problem.text, row->text)) {
+            fail_msg("%s: %d %d %s, not %s", row->params ? row->params : "none", error,
+                     msg.parser.problem.code, msg.parser.problem.text, row->text);
+        }
+        support_msg_stop(&msg);
+    }
+}
+
+void support_msg_pairs(const struct wire_msg_pairs *pairs, const char *const *expected)
+{
+    size_t count = 0;
+    for (; expected[2 * count]; count++) {
+        assert_true(count < pairs->count);
+        assert_string_equal(pairs->items[count].name, expected[2 * count]);
+        assert_string_equal(pairs->items[count].value, expected[2 * count + 1]);
+    }
+    assert_int_equal(pairs->count, count);
+}
+
 struct wire_json_writer *support_writer_start(struct support_writer *out)
 {
     wire_json_writer_init(&out->writer, out->buffer, sizeof out->buffer - 1);
@@ -54,4 +91,38 @@ const char *support_writer_text(struct support_writer *out)
     assert_ptr_equal(json.data, out->buffer);
     out->buffer[json.size] = 0;
     return (const char *)out->buffer;
+}
+
+/* A frame of json_bytes in memory with a byte behind it. The caller frees it. */
+static uint8_t *write_frame(support_write *write, void *context, enum wire_rpc_framing framing,
+                            size_t json_bytes)
+{
+    struct wire_json_writer writer;
+    size_t size = wire_rpc_framed_size(framing, json_bytes);
+    uint8_t *frame = malloc(size + 1);
+    assert_non_null(frame);
+    frame[size] = 0xA5;
+    wire_rpc_begin_framed(&writer, framing, json_bytes, frame);
+    write(&writer, context);
+    assert_int_equal(wire_rpc_end_framed(&writer, framing), size);
+    assert_int_equal(frame[size], 0xA5);
+    return frame;
+}
+
+char *support_framed_text(support_write *write, void *context)
+{
+    struct wire_json_writer counter;
+    uint8_t header[WIRE_RPC_ROOM_BEFORE];
+    wire_json_writer_init(&counter, NULL, 0);
+    write(&counter, context);
+    size_t size = counter.needed_bytes;
+    uint8_t *line = write_frame(write, context, WIRE_RPC_LINE, size);
+    uint8_t *frame = write_frame(write, context, WIRE_RPC_WEBSOCKET, size);
+    size_t before = wire_rpc_write_before(WIRE_RPC_WEBSOCKET, size, header);
+    assert_memory_equal(frame, header, before);
+    assert_memory_equal(frame + before, line, size);
+    assert_int_equal(line[size], '\n');
+    line[size] = 0;
+    free(frame);
+    return (char *)line;
 }

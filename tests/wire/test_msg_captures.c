@@ -22,7 +22,7 @@
 
 /* How many messages of each kind were seen; each kind must be there. */
 static struct {
-    size_t parsed[WIRE_MSG_METHOD_PROCESS_TERMINATE + 1];
+    size_t parsed[WIRE_MSG_METHOD_COUNT];
     size_t initialized_replies;
     size_t start_replies;
     size_t status_replies;

@@ -188,13 +188,29 @@ static void test_msg_output_ends(void **state)
                         "\"exitCode\":137}}");
 }
 
+/* Without a number: they come before the first or stand for a process that has none. */
+static void test_msg_output_lifecycle(void **state)
+{
+    struct support_writer out;
+    struct wire_span id = wire_span_text("\"p\"");
+    (void)state;
+    wire_msg_process_started(support_writer_start(&out), id, INT64_MAX);
+    assert_string_equal(support_writer_text(&out),
+                        "{\"method\":\"process/started\",\"params\":{\"processId\":\"p\",\"pid\":"
+                        "9223372036854775807}}");
+    wire_msg_process_failed(support_writer_start(&out), id, -32603,
+                            wire_span_text("exec \"/\xff\": no"));
+    assert_string_equal(support_writer_text(&out),
+                        "{\"method\":\"process/failed\",\"params\":{\"processId\":\"p\",\"error\":"
+                        "{\"code\":-32603,\"message\":\"exec \\\"/\xef\xbf\xbd\\\": no\"}}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_msg_output_text),
-        cmocka_unit_test(test_msg_output_read_back),
-        cmocka_unit_test(test_msg_output_id_json),
-        cmocka_unit_test(test_msg_output_ends),
+        cmocka_unit_test(test_msg_output_text),      cmocka_unit_test(test_msg_output_read_back),
+        cmocka_unit_test(test_msg_output_id_json),   cmocka_unit_test(test_msg_output_ends),
+        cmocka_unit_test(test_msg_output_lifecycle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,8 +81,6 @@ static void test_msg_process_start_optional(void **state)
     }
 }
 
-typedef int parse_function(struct wire_msg_parser *parser, struct wire_span params);
-
 static int parse_start(struct wire_msg_parser *parser, struct wire_span params)
 {
     struct wire_msg_process_start out;
@@ -101,17 +99,23 @@ static int parse_signal(struct wire_msg_parser *parser, struct wire_span params)
     return wire_msg_process_signal_parse(parser, params, &out);
 }
 
+static int parse_close_stdin(struct wire_msg_parser *parser, struct wire_span params)
+{
+    struct wire_msg_process_close_stdin out;
+    return wire_msg_process_close_stdin_parse(parser, params, &out);
+}
+
+static int parse_resize(struct wire_msg_parser *parser, struct wire_span params)
+{
+    struct wire_msg_process_resize out;
+    return wire_msg_process_resize_parse(parser, params, &out);
+}
+
 static int parse_terminate(struct wire_msg_parser *parser, struct wire_span params)
 {
     struct wire_msg_process_terminate out;
     return wire_msg_process_terminate_parse(parser, params, &out);
 }
-
-struct refusal_row {
-    parse_function *parse;
-    const char *params; /* NULL: none */
-    const char *text;
-};
 
 /* The members of a good start but the one named, and in its place another. */
 #define P    "\"processId\":\"p\","
@@ -121,7 +125,7 @@ struct refusal_row {
 #define T    "\"tty\":false"
 #define GOOD P A C E T
 
-static const struct refusal_row refusal_rows[] = {
+static const struct support_refusal refusal_rows[] = {
     {parse_start, NULL, "missing field `processId`"},
     {parse_start, "{}", "missing field `processId`"},
     {parse_start, "{" A C E T "}", "missing field `processId`"},
@@ -136,8 +140,7 @@ static const struct refusal_row refusal_rows[] = {
     {parse_start, "{" A C E T ",\"processId\":1}",
      "invalid type for `processId`: expected a string"},
     {parse_start, "{" P C E T ",\"argv\":[]}", "argv must not be empty"},
-    {parse_start, "{" P C E T ",\"argv\":null}",
-     "invalid type for `argv`: expected an array of strings"},
+    {parse_start, "{" P C E T ",\"argv\":null}", "missing field `argv`"},
     {parse_start, "{" P C E T ",\"argv\":\"a\"}",
      "invalid type for `argv`: expected an array of strings"},
     {parse_start, "{" P C E T ",\"argv\":[\"a\",1]}",
@@ -204,7 +207,29 @@ static const struct refusal_row refusal_rows[] = {
      "unknown value for `signal`: expected `interrupt`"},
     {parse_signal, "{\"processId\":\"p\",\"signal\":2}",
      "invalid type for `signal`: expected a string"},
+    {parse_signal, "{\"signal\":\"interrupt\"}", "missing field `processId`"},
+    {parse_signal, "{\"signal\":\"interrupt\",\"labels\":{}}", "`labels` must not be empty"},
+    {parse_signal, "{\"signal\":\"interrupt\",\"labels\":{\"a\":\"\"},\"processId\":\"p\"}",
+     "`labels` cannot stand beside `processId`"},
+    {parse_signal, "{\"signal\":\"interrupt\",\"labels\":[]}",
+     "invalid type for `labels`: expected an object of strings"},
     {parse_terminate, "{}", "missing field `processId`"},
+    {parse_terminate, "{\"processId\":null,\"labels\":null}", "missing field `processId`"},
+    {parse_terminate, "{\"labels\":{}}", "`labels` must not be empty"},
+    {parse_terminate, "{\"processId\":\"p\",\"labels\":{}}",
+     "`labels` cannot stand beside `processId`"},
+    {parse_terminate, "{\"labels\":{\"a\":1}}", "invalid type for `labels.a`: expected a string"},
+    {parse_close_stdin, "{}", "missing field `processId`"},
+    {parse_close_stdin, "{\"processId\":null}", "invalid type for `processId`: expected a string"},
+    {parse_resize, "{\"rows\":1,\"cols\":1}", "missing field `processId`"},
+    {parse_resize, "{\"processId\":\"p\",\"cols\":1}", "missing field `rows`"},
+    {parse_resize, "{\"processId\":\"p\",\"rows\":1}", "missing field `cols`"},
+    {parse_resize, "{\"processId\":\"p\",\"rows\":0,\"cols\":1}",
+     "invalid type for `rows`: expected an integer from 1 to 65535"},
+    {parse_resize, "{\"processId\":\"p\",\"rows\":1,\"cols\":65536}",
+     "invalid type for `cols`: expected an integer from 1 to 65535"},
+    {parse_resize, "{\"processId\":\"p\",\"rows\":1,\"cols\":\"80\"}",
+     "invalid type for `cols`: expected an integer from 1 to 65535"},
     {parse_terminate, "{\"processId\":\"p\",\"mode\":\"force\"}",
      "invalid type for `mode`: expected an object"},
     {parse_terminate, "{\"processId\":\"p\",\"mode\":{}}", "missing field `mode.type`"},
@@ -218,29 +243,10 @@ static const struct refusal_row refusal_rows[] = {
      "invalid type for `mode.timeoutMs`: expected an integer from 0 to 4294967295"},
 };
 
-/* Whether a problem's text is the one expected; one that ends with a space is its beginning. */
-static bool text_is(const char *text, const char *expected)
-{
-    size_t size = strlen(expected);
-    return expected[size - 1] == ' ' ? strncmp(text, expected, size) == 0
-                                     : strcmp(text, expected) == 0;
-}
-
 static void test_msg_process_refusals(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof refusal_rows / sizeof refusal_rows[0]; i++) {
-        const struct refusal_row *row = &refusal_rows[i];
-        struct support_msg msg;
-        support_msg_start(&msg, row->params, row->params ? strlen(row->params) : 0);
-        int error = row->parse(&msg.parser, msg.span);
-        if (error != WIRE_MSG_ERR_PARAMS || msg.parser.problem.code != -32602 ||
-            !text_is(msg.parser.problem.text, row->text)) {
-            fail_msg("%s: %d %d %s, not %s", row->params ? row->params : "none", error,
-                     msg.parser.problem.code, msg.parser.problem.text, row->text);
-        }
-        support_msg_stop(&msg);
-    }
+    support_msg_refusals(refusal_rows, sizeof refusal_rows / sizeof refusal_rows[0]);
 }
 
 /* Names from a client are cut behind a whole character, and the text stays whole around them. */
@@ -377,6 +383,50 @@ static void test_msg_process_signal(void **state)
     support_msg_stop(&msg);
 }
 
+static void test_msg_process_by_labels(void **state)
+{
+    static const char params[] =
+        "{\"labels\":{\"job\":\"7\",\"a=b\":\"\"},\"signal\":\"interrupt\",\"processId\":null}";
+    struct support_msg msg;
+    struct wire_msg_process_signal sent;
+    struct wire_msg_process_terminate terminate;
+    (void)state;
+    support_msg_start(&msg, params, sizeof params - 1);
+    assert_int_equal(wire_msg_process_signal_parse(&msg.parser, msg.span, &sent), 0);
+    assert_null(sent.process_id.data);
+    assert_int_equal(sent.labels.count, 2);
+    assert_string_equal(sent.labels.items[0].name, "job");
+    assert_string_equal(sent.labels.items[0].value, "7");
+    assert_string_equal(sent.labels.items[1].name, "a=b");
+    assert_int_equal(sent.signal, WIRE_MSG_SIGNAL_INTERRUPT);
+    support_msg_stop(&msg);
+    support_msg_start(&msg, params, sizeof params - 1);
+    assert_int_equal(wire_msg_process_terminate_parse(&msg.parser, msg.span, &terminate), 0);
+    assert_null(terminate.process_id.data);
+    assert_int_equal(terminate.labels.count, 2);
+    assert_int_equal(terminate.stop.mode, WIRE_MSG_STOP_FORCE);
+    support_msg_stop(&msg);
+}
+
+static void test_msg_process_control(void **state)
+{
+    static const char params[] = "{\"processId\":\"p\",\"rows\":65535,\"cols\":1,\"x\":0}";
+    struct support_msg msg;
+    struct wire_msg_process_close_stdin close_stdin;
+    struct wire_msg_process_resize resize;
+    (void)state;
+    support_msg_start(&msg, params, sizeof params - 1);
+    assert_int_equal(wire_msg_process_resize_parse(&msg.parser, msg.span, &resize), 0);
+    assert_true(wire_span_equal(resize.process_id, wire_span_text("p")));
+    assert_int_equal(resize.rows, 65535);
+    assert_int_equal(resize.cols, 1);
+    support_msg_stop(&msg);
+    support_msg_start(&msg, params, sizeof params - 1);
+    assert_int_equal(wire_msg_process_close_stdin_parse(&msg.parser, msg.span, &close_stdin), 0);
+    assert_true(wire_span_equal(close_stdin.process_id, wire_span_text("p")));
+    support_msg_stop(&msg);
+}
+
 /* Writes a list or an object of short elements, the worst there is for the memory's promise. */
 static size_t write_worst(struct support_random *random, char *out, size_t elements)
 {
@@ -485,8 +535,15 @@ static void test_msg_process_replies(void **state)
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"processId\":\"p\"}}");
     wire_msg_process_signal_reply(support_writer_start(&out), id);
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{}}");
+    wire_msg_process_done_reply(support_writer_start(&out), id);
+    assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{}}");
     wire_msg_process_terminate_reply(support_writer_start(&out), id, true);
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"running\":true}}");
+    wire_msg_process_signal_all_reply(support_writer_start(&out), id, 12);
+    assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"count\":12}}");
+    wire_msg_process_terminate_all_reply(support_writer_start(&out), id, 12, 7);
+    assert_string_equal(support_writer_text(&out),
+                        "{\"id\":3,\"result\":{\"count\":12,\"running\":7}}");
 }
 
 int main(void)
@@ -501,6 +558,8 @@ int main(void)
         cmocka_unit_test(test_msg_process_bad_chunks),
         cmocka_unit_test(test_msg_process_terminate_modes),
         cmocka_unit_test(test_msg_process_signal),
+        cmocka_unit_test(test_msg_process_by_labels),
+        cmocka_unit_test(test_msg_process_control),
         cmocka_unit_test(test_msg_process_memory_is_enough),
         cmocka_unit_test(test_msg_process_memory_too_small),
         cmocka_unit_test(test_msg_process_every_beginning),

@@ -88,6 +88,8 @@ static const struct text_row text_rows[] = {
     {WIRE_RPC_TEXT_START_CANCELLED, -32600, "process ID start was cancelled"},
     {WIRE_RPC_TEXT_UNKNOWN_PROCESS, -32600, "unknown process id ID"},
     {WIRE_RPC_TEXT_PROCESS_STARTING, -32600, "process id ID is starting"},
+    {WIRE_RPC_TEXT_NO_TERMINAL, -32600, "process id ID has no terminal"},
+    {WIRE_RPC_TEXT_SPEC_OFF, -32600, "this server takes no ID specs"},
 };
 
 static void test_rpc_writer_every_text(void **state)
