@@ -31,8 +31,8 @@ static void adjust(struct sess_clock *clock)
 
 static void retry(struct sess_session *session)
 {
-    if (session->watch == SESS_WATCH_FAILED)
-        sess_session_watch(session);
+    if (session->exit_wait == SESS_EXIT_WAIT_FAILED)
+        sess_session_wait_exit(session);
     sess_outputs_resume(session);
 }
 

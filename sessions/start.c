@@ -24,13 +24,23 @@ static bool is_environment(const char *const *env)
     return true;
 }
 
+static bool are_labels(const struct sess_label *labels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (labels == NULL || labels[i].name == NULL || labels[i].value == NULL)
+            return false;
+    }
+    return true;
+}
+
 static int check_spec(const struct sess_host *host, const struct sess_spec *spec)
 {
     if (spec->argv == NULL || spec->argv[0] == NULL || !is_environment(spec->env) ||
-        (unsigned)spec->stdio > SESS_STDIO_TTY)
+        (unsigned)spec->stdio > SESS_STDIO_TTY || !are_labels(spec->labels, spec->label_count))
         return SESS_E_INVALID;
-    if (spec->id_size_bytes > SESS_ID_MAX_BYTES ||
-        sess_spawn_spec_bytes(spec) > host->options.spec_max_bytes)
+    uint64_t label_bytes = sess_labels_bytes(spec->labels, spec->label_count);
+    if (spec->id_size_bytes > SESS_ID_MAX_BYTES || label_bytes > SESS_LABELS_MAX_BYTES ||
+        sess_spawn_spec_bytes(spec) + label_bytes > host->options.spec_max_bytes)
         return SESS_E_TOO_LARGE;
     return 0;
 }
@@ -189,7 +199,7 @@ static void take_process(struct sess_session *session)
     session->exit.handle = spawn->process;
     spawn->process = IOCP_NO_HANDLE;
     sess_session_change(session, SESS_HAPPENS_SPAWNED);
-    sess_session_watch(session);
+    sess_session_wait_exit(session);
 }
 
 static void on_spawned(struct iocp_op *op)
@@ -245,12 +255,15 @@ static void init_session(struct sess_session *session, struct sess_host *host,
     session->id_size_bytes = (uint32_t)spec->id_size_bytes;
     if (spec->id_size_bytes > 0)
         memcpy(session->id, spec->id, spec->id_size_bytes);
+    session->labels_size_bytes = (uint32_t)sess_labels_bytes(spec->labels, spec->label_count);
+    sess_labels_copy(spec->labels, spec->label_count, session->id + spec->id_size_bytes);
 }
 
 /* A session with its copy of the spec; NULL: no memory. */
 static struct sess_session *new_session(struct sess_host *host, const struct sess_spec *spec)
 {
-    size_t size = sizeof(struct sess_session) + spec->id_size_bytes;
+    size_t size = sizeof(struct sess_session) + spec->id_size_bytes +
+                  (size_t)sess_labels_bytes(spec->labels, spec->label_count);
     struct sess_session *session = sess_memory_take(host->memory, size);
     if (session == NULL)
         return NULL;
