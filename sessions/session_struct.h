@@ -6,7 +6,7 @@
  *    session.c   references, settling, the end            drain.c    after the exit
  *    request.c   what others ask                          stdin.c    the queue to the program
  *    stop.c      ending the tree                          clock.c    one timer for all deadlines
- *    event.c     what the owner hears
+ *    event.c     what the owner hears               watch.c    who waits for something
  */
 #ifndef SESSIONS_SESSION_STRUCT_H
 #define SESSIONS_SESSION_STRUCT_H
@@ -22,6 +22,7 @@
 #include "sessions/state.h"
 #include "sessions/stdin.h"
 #include "sessions/stop.h"
+#include "sessions/watch.h"
 
 /* Who is told what. */
 enum sess_voice {
@@ -64,6 +65,7 @@ struct sess_session {
     struct sess_stop stop;
     struct sess_headtail retained;
     struct sess_reclaim reclaim;
+    struct sess_watches watches;
 
     uint64_t next_seq, exited_seq, closed_seq;
     size_t window_bytes;
@@ -102,7 +104,7 @@ void sess_session_wait_exit(struct sess_session *session);
 /* Answers a request: its memory is the caller's again. */
 void sess_request_answer(struct sess_request *request);
 
-/* ---- event.c: each tells the owner, if it is to be told ----------------------------------------
+/* ---- event.c: each tells the owner, if it is to be told, then those who watch -------------------
  */
 
 /* Calls the owner's on_start. */

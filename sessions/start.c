@@ -69,11 +69,15 @@ static void on_freed(struct iocp_op *op)
     sess_host_unref(host);
 }
 
-/* Nobody has a reference. Runs twice if the host's strand has to let go first. */
+/* Nobody has a reference. Runs again if the clock or the host's strand has to let go first. */
 static void on_end(struct iocp_op *op)
 {
     struct sess_session *session = IOCP_OWNER(op, struct sess_session, end);
     assert(session->state == SESS_GONE && atomic_load(&session->refs) == 0);
+    if (!sess_clock_stop(session)) { /* a watch had a time while the start failed */
+        iocp_post(&session->end);    /* comes back behind the timer */
+        return;
+    }
     if (sess_reclaim_leave(&session->reclaim, &session->end))
         return;
     assert(!iocp_pending(&session->wake) && session->spawn == NULL);
@@ -112,7 +116,9 @@ static struct sess_started answer_of(const struct sess_session *session, int res
 static const char *text_of(const struct sess_session *session, int result)
 {
     const char *text = session->spawn->text;
-    return text[0] != '\0' ? text : sess_error_text(result);
+    if (text[0] != '\0')
+        return text;
+    return result == SESS_E_CANCELLED ? "the start was cancelled" : sess_error_text(result);
 }
 
 /* There is no process and will be none. */
