@@ -48,6 +48,9 @@ static void call(struct sess_session *session, enum sess_deadline which)
     case SESS_DEADLINE_RETRY:
         retry(session);
         break;
+    case SESS_DEADLINE_GUARD:
+        sess_guard_due(session);
+        break;
     case SESS_DEADLINE_WATCH:
         sess_watches_due(session);
         break;

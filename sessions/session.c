@@ -74,6 +74,7 @@ static void on_exit(struct iocp_op *op)
     session->exit_wait = SESS_EXIT_WAIT_SEEN;
     record_exit(session);
     sess_session_change(session, SESS_HAPPENS_EXITED);
+    sess_guard_end(session);
     sess_stdin_end(session);
     if (first->phase == SESS_OUTPUT_OPEN && first->hung_up)
         iocp_read_cancel(&first->io); /* it tells whether there was more, or ends the stream */

@@ -7,12 +7,14 @@
  *    request.c   what others ask                          stdin.c    the queue to the program
  *    stop.c      ending the tree                          clock.c    one timer for all deadlines
  *    event.c     what the owner hears               watch.c    who waits for something
+ *    guard.c     limits of time and output
  */
 #ifndef SESSIONS_SESSION_STRUCT_H
 #define SESSIONS_SESSION_STRUCT_H
 
 #include "sessions/clock.h"
 #include "sessions/drain.h"
+#include "sessions/guard.h"
 #include "sessions/host_struct.h"
 #include "sessions/label.h"
 #include "sessions/output.h"
@@ -66,6 +68,7 @@ struct sess_session {
     struct sess_headtail retained;
     struct sess_reclaim reclaim;
     struct sess_watches watches;
+    struct sess_guard *guard; /* at the end of this block; NULL: no limits */
 
     uint64_t next_seq, exited_seq, closed_seq;
     size_t window_bytes;

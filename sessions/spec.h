@@ -30,6 +30,14 @@ struct sess_label {
     const char *name, *value;
 };
 
+/* What ends the session gracefully when it is reached: see guard.h. 0: no limit. */
+struct sess_limits {
+    uint64_t wall_ms;      /* since its start */
+    uint64_t idle_ms;      /* since input was taken or output was read */
+    uint64_t no_output_ms; /* since output was read */
+    uint64_t output_bytes; /* of all streams: one more ends it */
+};
+
 struct sess_spec {
     const char *id;          /* the session's name in its table; bytes, may be empty */
     size_t id_size_bytes;    /* at most SESS_ID_MAX_BYTES */
@@ -44,6 +52,7 @@ struct sess_spec {
     size_t stdin_queue_bytes; /* SESS_HOST_DEFAULT */
     const struct sess_label *labels;
     size_t label_count; /* their bytes count as those of argv and env do */
+    struct sess_limits limits;
 };
 
 /* Ids and labels come from clients and stay as long as the session, tombstone included. */

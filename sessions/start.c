@@ -156,6 +156,7 @@ static void succeed(struct sess_session *session)
     atomic_fetch_add(&session->host->started, 1);
     sess_event_start(session, &started);
     drop_spawn(session);
+    sess_guard_begin(session);
     sess_outputs_resume(session);
 }
 
@@ -240,6 +241,15 @@ static size_t or_default(size_t size_bytes, size_t host_default)
     return size_bytes == SESS_HOST_DEFAULT ? host_default : size_bytes;
 }
 
+/* Where the session's guard is in its block: behind id and labels. */
+static size_t guard_offset(const struct sess_spec *spec)
+{
+    size_t offset = sizeof(struct sess_session) + spec->id_size_bytes +
+                    (size_t)sess_labels_bytes(spec->labels, spec->label_count);
+    return (offset + _Alignof(struct sess_guard) - 1) / _Alignof(struct sess_guard) *
+           _Alignof(struct sess_guard);
+}
+
 static void init_session(struct sess_session *session, struct sess_host *host,
                          const struct sess_spec *spec)
 {
@@ -263,13 +273,18 @@ static void init_session(struct sess_session *session, struct sess_host *host,
         memcpy(session->id, spec->id, spec->id_size_bytes);
     session->labels_size_bytes = (uint32_t)sess_labels_bytes(spec->labels, spec->label_count);
     sess_labels_copy(spec->labels, spec->label_count, session->id + spec->id_size_bytes);
+    if (sess_limits_are_set(&spec->limits)) {
+        session->guard = (struct sess_guard *)((char *)session + guard_offset(spec));
+        *session->guard = (struct sess_guard){.limits = spec->limits};
+    }
 }
 
 /* A session with its copy of the spec; NULL: no memory. */
 static struct sess_session *new_session(struct sess_host *host, const struct sess_spec *spec)
 {
-    size_t size = sizeof(struct sess_session) + spec->id_size_bytes +
-                  (size_t)sess_labels_bytes(spec->labels, spec->label_count);
+    size_t size = guard_offset(spec);
+    if (sess_limits_are_set(&spec->limits))
+        size += sizeof(struct sess_guard);
     struct sess_session *session = sess_memory_take(host->memory, size);
     if (session == NULL)
         return NULL;
