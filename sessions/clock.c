@@ -31,8 +31,8 @@ static void adjust(struct sess_clock *clock)
 
 static void retry(struct sess_session *session)
 {
-    if (session->watch == SESS_WATCH_FAILED)
-        sess_session_watch(session);
+    if (session->exit_wait == SESS_EXIT_WAIT_FAILED)
+        sess_session_wait_exit(session);
     sess_outputs_resume(session);
 }
 
@@ -47,6 +47,12 @@ static void call(struct sess_session *session, enum sess_deadline which)
         break;
     case SESS_DEADLINE_RETRY:
         retry(session);
+        break;
+    case SESS_DEADLINE_GUARD:
+        sess_guard_due(session);
+        break;
+    case SESS_DEADLINE_WATCH:
+        sess_watches_due(session);
         break;
     case SESS_DEADLINES:
         assert(false);

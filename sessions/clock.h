@@ -13,6 +13,8 @@ enum sess_deadline {
     SESS_DEADLINE_DRAIN,
     SESS_DEADLINE_STOP,
     SESS_DEADLINE_RETRY, /* of what the system refused for want of resources */
+    SESS_DEADLINE_GUARD, /* a limit of the spec */
+    SESS_DEADLINE_WATCH, /* the nearest one of all watches */
     SESS_DEADLINES
 };
 

@@ -172,17 +172,6 @@ static void look(struct sess_session *session)
     decide_if_looked(session);
 }
 
-/* Whether every open stream was found empty by a read that waits now. */
-static bool is_silent(const struct sess_session *session)
-{
-    for (int i = 0; i < 2; i++) {
-        const struct sess_output *output = &session->outputs[i];
-        if (is_open(output) && !iocp_read_is_waiting(&output->io))
-            return false;
-    }
-    return true;
-}
-
 void sess_drain_due(struct sess_session *session)
 {
     struct sess_drain *drain = &session->drain;
@@ -192,7 +181,7 @@ void sess_drain_due(struct sess_session *session)
     if (drain->hard_due_ns == 0)
         begin_hard_cap(session);
     drain->last = drain->hard_due_ns != 0 && drain->hard_due_ns <= now_ns;
-    if (drain->quiet_due_ns <= now_ns && !drain->last && !is_silent(session))
+    if (drain->quiet_due_ns <= now_ns && !drain->last && !sess_outputs_are_empty(session))
         drain->quiet_due_ns = now_ns + quiet_ns(session); /* data has come, nobody read it yet */
     if (drain->last || drain->quiet_due_ns <= now_ns)
         look(session);

@@ -21,7 +21,7 @@ const char *sess_error_text(int error)
     case SESS_E_START:
         return "the program could not be started";
     case SESS_E_CANCELLED:
-        return "the start was cancelled";
+        return "cancelled";
     case SESS_E_STARTING:
         return "the session is starting";
     case SESS_E_EXITED:
@@ -38,6 +38,8 @@ const char *sess_error_text(int error)
         return "the session exists already";
     case SESS_E_CLOSING:
         return "the server is ending";
+    case SESS_E_TOO_MANY_WATCHES:
+        return "too many wait for this session already";
     case SESS_E_OS:
         return "the system refused";
     }

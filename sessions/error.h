@@ -19,7 +19,7 @@ enum sess_error {
     SESS_E_EXEC = -4,           /* the program could not be run: os_error says why */
     SESS_E_CWD = -5,            /* the working directory could not be entered */
     SESS_E_START = -6,          /* another step of the start failed */
-    SESS_E_CANCELLED = -7,      /* stopped while it was starting */
+    SESS_E_CANCELLED = -7,      /* stopped while it was starting; a watch that was cancelled */
     SESS_E_STARTING = -8,       /* not possible before the start was answered */
     SESS_E_EXITED = -9,         /* the program has exited */
     SESS_E_STDIN_CLOSED = -10,  /* closed by a request, by the program, or never open */
@@ -28,7 +28,8 @@ enum sess_error {
     SESS_E_NOT_CANONICAL = -13, /* the terminal is in a mode that knows no end of file */
     SESS_E_EXISTS = -14,        /* the table has a session of that id */
     SESS_E_CLOSING = -15,       /* the host is closing and starts nothing more */
-    SESS_E_OS = -16             /* anything else: see the OS code kept beside it */
+    SESS_E_TOO_MANY_WATCHES = -16, /* SESS_WATCHES_MAX wait on the session already */
+    SESS_E_OS = -17                /* anything else: see the OS code kept beside it */
 };
 
 /* What there is of a resource that a request needs more of. */

@@ -1,5 +1,6 @@
 /*
- * Telling the owner of a session what happened: see struct sess_events. On the session's strand.
+ * Telling the owner of a session what happened, and then those who watch: see struct sess_events
+ * and watch.h. On the session's strand.
  */
 #include "sessions/session_struct.h"
 
@@ -18,6 +19,7 @@ void sess_event_output(struct sess_session *session, const struct sess_chunk *ch
 {
     if (tells(session) && session->events->on_output != NULL)
         session->events->on_output(session, session->context, chunk);
+    sess_watches_output(session, chunk);
 }
 
 void sess_event_exited(struct sess_session *session)
@@ -26,6 +28,7 @@ void sess_event_exited(struct sess_session *session)
     if (tells(session) && session->events->on_exited != NULL)
         session->events->on_exited(session, session->context, session->exited_seq,
                                    &session->record);
+    sess_watches_look(session);
 }
 
 void sess_event_closed(struct sess_session *session)
@@ -34,10 +37,12 @@ void sess_event_closed(struct sess_session *session)
     if (tells(session) && session->events->on_closed != NULL)
         session->events->on_closed(session, session->context, session->closed_seq,
                                    session->close_reason, &session->record);
+    sess_watches_look(session);
 }
 
 void sess_event_gone(struct sess_session *session)
 {
     if (session->voice != SESS_VOICE_NONE && session->events->on_gone != NULL)
         session->events->on_gone(session, session->context);
+    sess_watches_look(session);
 }

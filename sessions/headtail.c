@@ -67,12 +67,22 @@ static void count_omitted_chunk(struct sess_headtail *headtail, uint64_t seq)
         headtail->omitted_chunks++;
 }
 
+/* A part of the chunk is missing, or it lies in head and tail. */
+static void note_lost(struct sess_headtail *headtail, uint64_t seq)
+{
+    if (headtail->lost_first_seq == 0 || seq < headtail->lost_first_seq)
+        headtail->lost_first_seq = seq;
+    if (seq > headtail->lost_last_seq)
+        headtail->lost_last_seq = seq;
+}
+
 /* Drops up to bytes of the tail's oldest chunk; returns how many. */
 static uint32_t drop_oldest(struct sess_headtail *headtail, uint64_t bytes)
 {
     struct sess_part_entry *entry = sess_part_at(&headtail->tail, 0);
     uint32_t dropped = bytes < entry->size_bytes ? (uint32_t)bytes : entry->size_bytes;
     headtail->omitted_bytes[sess_part_stream(entry)] += dropped;
+    note_lost(headtail, sess_part_seq(entry));
     if (dropped == entry->size_bytes)
         count_omitted_chunk(headtail, sess_part_seq(entry));
     sess_part_trim(&headtail->tail, headtail->memory, dropped);
@@ -129,11 +139,14 @@ static void append_to_tail(struct sess_headtail *headtail, const struct sess_chu
     uint32_t keep = size < headtail->tail_cap_bytes ? size : (uint32_t)headtail->tail_cap_bytes;
     uint32_t skipped = size - keep;
     headtail->omitted_bytes[chunk->stream] += skipped;
+    if (skipped > 0)
+        note_lost(headtail, chunk->seq);
     if (keep > 0 && make_room(headtail, keep) &&
         sess_part_push(&headtail->tail, headtail->memory, chunk, offset_bytes + skipped, keep) == 0)
         return;
     drop_tail(headtail); /* or it would not be the end of what was written */
     headtail->omitted_bytes[chunk->stream] += keep;
+    note_lost(headtail, chunk->seq);
     count_omitted_chunk(headtail, chunk->seq);
 }
 
@@ -144,6 +157,8 @@ void sess_headtail_append(struct sess_headtail *headtail, const struct sess_chun
            sess_part_seq(sess_part_at(&headtail->tail, headtail->tail.count - 1)) < chunk->seq);
     assert(!head_has(headtail, chunk->seq));
     uint32_t taken = append_to_head(headtail, chunk);
+    if (taken > 0 && taken < chunk->slice.size_bytes)
+        note_lost(headtail, chunk->seq);
     if (taken < chunk->slice.size_bytes)
         append_to_tail(headtail, chunk, taken);
     publish(headtail);

@@ -38,6 +38,9 @@ struct sess_headtail {
     uint64_t held_bytes;     /* as counted in the budget */
     uint64_t omitted_chunks; /* chunks of which nothing is kept */
     uint64_t omitted_bytes[SESS_STREAMS];
+    /* Numbers of the first and the last chunk that is not kept whole in one place; 0: all are. What
+     * lies between them is not kept whole either. See reader.h. */
+    uint64_t lost_first_seq, lost_last_seq;
 };
 
 /* Prepares an empty one; allocates nothing. memory and budget are borrowed for its life. */

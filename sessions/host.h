@@ -43,10 +43,11 @@ struct sess_host_options {
     uint64_t retain_total_bytes;  /* 256 MiB over all sessions */
     size_t stdin_queue_bytes;     /* 1 MiB a session */
     size_t stdin_write_max_bytes; /* 64 MiB: one write, the size of the largest message */
-    size_t spec_max_bytes;        /* 2 MiB: argv and env with their pointers; what Linux takes */
-    unsigned drain_quiet_ms;      /* 200: silence after the exit that ends the drain */
-    unsigned drain_max_ms;        /* 2,000: the drain's end in any case */
-    bool no_retention;            /* the default of retain_bytes is 0 */
+    size_t spec_max_bytes;   /* 2 MiB: argv and env with their pointers, as Linux counts; labels */
+    unsigned drain_quiet_ms; /* 200: silence after the exit that ends the drain */
+    unsigned drain_max_ms;   /* 2,000: the drain's end in any case */
+    unsigned limit_grace_ms; /* 5,000: from a limit that is reached to the kill */
+    bool no_retention;       /* the default of retain_bytes is 0 */
     enum sess_cgroup_mode cgroup;
     /* RLIMIT_NOFILE for the children, as it was before the server raised its own; both 0: what the
      * process has at sess_host_open. */

@@ -27,6 +27,7 @@ static void go_on(struct sess_session *session)
     atomic_store(&session->waits, false);
     session->waiting_since_ns = 0;
     sess_drain_go(session);
+    sess_guard_go(session);
     sess_outputs_resume(session);
 }
 
@@ -104,6 +105,7 @@ static void deliver(struct sess_output *output)
     if (session->voice == SESS_VOICE_ALL)
         owe(session, size);
     sess_event_output(session, &chunk);
+    sess_guard_output(session);
     iocp_slice_unref(&chunk.slice);
 }
 
@@ -209,6 +211,16 @@ bool sess_outputs_ended(const struct sess_session *session)
 {
     return session->outputs[0].phase != SESS_OUTPUT_OPEN &&
            session->outputs[1].phase != SESS_OUTPUT_OPEN;
+}
+
+bool sess_outputs_are_empty(const struct sess_session *session)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct sess_output *output = &session->outputs[i];
+        if (output->phase == SESS_OUTPUT_OPEN && !iocp_read_is_waiting(&output->io))
+            return false;
+    }
+    return true;
 }
 
 static bool close_one(struct sess_output *output)

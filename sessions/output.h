@@ -46,6 +46,9 @@ void sess_outputs_wake(struct sess_session *session);
 /* Nobody is delivered to any more, so nobody is waited for. */
 void sess_outputs_unbind(struct sess_session *session);
 
+/* Whether every open stream was found empty by a read that waits now. */
+bool sess_outputs_are_empty(const struct sess_session *session);
+
 /* Whether every stream has ended. */
 bool sess_outputs_ended(const struct sess_session *session);
 

@@ -14,6 +14,7 @@ const char *sess_ender_text(enum sess_ender ender)
         [SESS_ENDER_DISCONNECT] = "disconnect",
         [SESS_ENDER_TIME_LIMIT] = "time_limit",
         [SESS_ENDER_IDLE_LIMIT] = "idle_limit",
+        [SESS_ENDER_NO_OUTPUT_LIMIT] = "no_output_limit",
         [SESS_ENDER_OUTPUT_LIMIT] = "output_limit",
         [SESS_ENDER_SHUTDOWN] = "shutdown",
     };

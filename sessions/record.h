@@ -18,6 +18,7 @@ enum sess_ender {
     SESS_ENDER_DISCONNECT, /* its connection ended */
     SESS_ENDER_TIME_LIMIT, /* wall clock */
     SESS_ENDER_IDLE_LIMIT,
+    SESS_ENDER_NO_OUTPUT_LIMIT,
     SESS_ENDER_OUTPUT_LIMIT,
     SESS_ENDER_SHUTDOWN, /* the server is ending */
     SESS_ENDERS

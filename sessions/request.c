@@ -67,6 +67,9 @@ static void serve(struct sess_session *session, struct sess_request *request)
     case SESS_REQUEST_CLOSE_STDIN:
         sess_stdin_close(session, request);
         return;
+    case SESS_REQUEST_WATCH:
+        sess_watch_serve(session, sess_watch_of(request));
+        return;
     case SESS_REQUEST_INTERRUPT:
         os_error = sess_process_interrupt(session->host->platform, session->os_pid,
                                           sess_session_tty(session));
@@ -106,6 +109,8 @@ static void on_request(struct iocp_op *op)
 void sess_request_post(struct sess_request *request, struct sess_session *session)
 {
     request->session = sess_session_ref(session);
+    if (request->kind == SESS_REQUEST_WATCH)
+        sess_watch_prepare(sess_watch_of(request), session);
     iocp_op_init(&request->op, &session->strand, on_request);
     iocp_post(&request->op);
 }

@@ -5,8 +5,9 @@
  * answered exactly once, by its callback on that strand, never inside the call that posted it. From
  * post to callback the request and what it names belong to the session, and it keeps a reference of
  * its own; in the callback the memory is the caller's again. Requests of one session are taken in
- * the order in which they were posted. All but writes and the closing of stdin are answered at
- * once; those are answered in their order among themselves and do not hold the others up.
+ * the order in which they were posted. All but writes, the closing of stdin and watches are
+ * answered at once; writes and closing are answered in their order among themselves, and none of
+ * the three holds others up.
  */
 
 /*
@@ -20,6 +21,8 @@
  *    STOP         stopping has begun              (always 0; was_running tells)
  *    DETACH       no event can come any more      (always 0)
  *    VIEW         at once                         (always 0)
+ *    WATCH        something has happened          CANCELLED, TOO_LARGE, NO_CAPACITY,
+ *                                                 TOO_MANY_WATCHES
  */
 #ifndef SESSIONS_REQUEST_H
 #define SESSIONS_REQUEST_H
@@ -35,7 +38,8 @@ enum sess_request_kind {
     SESS_REQUEST_RESIZE,
     SESS_REQUEST_STOP,
     SESS_REQUEST_DETACH,
-    SESS_REQUEST_VIEW, /* to call sess_session_view in the callback */
+    SESS_REQUEST_VIEW,  /* to call sess_session_view in the callback */
+    SESS_REQUEST_WATCH, /* only as the part of a struct sess_watch: see watch.h */
     SESS_REQUESTS
 };
 

@@ -11,7 +11,10 @@
 
 #include <assert.h>
 
-enum { RETRY_NS = 100 * 1000 * 1000 }; /* when the system refused to watch the process */
+enum {
+    NS_PER_MS = 1000 * 1000,
+    RETRY_NS = 100 * NS_PER_MS /* when the system refused to watch the process */
+};
 
 void sess_session_change(struct sess_session *session, enum sess_happening happening)
 {
@@ -22,9 +25,9 @@ void sess_session_change(struct sess_session *session, enum sess_happening happe
 
 static void reap(struct sess_session *session, struct iocp_usage *out_usage)
 {
-    assert(session->watch == SESS_WATCH_SEEN);
+    assert(session->exit_wait == SESS_EXIT_WAIT_SEEN);
     iocp_exit_reap(&session->exit, out_usage);
-    session->watch = SESS_WATCH_NONE;
+    session->exit_wait = SESS_EXIT_WAIT_NONE;
 }
 
 /* If no signal to its group can follow the leader is reaped with that. */
@@ -64,13 +67,14 @@ static void on_exit(struct iocp_op *op)
     struct sess_session *session = IOCP_OWNER(op, struct sess_session, exit.op);
     struct sess_output *first = &session->outputs[0];
     if (op->result != 0) {
-        session->watch = SESS_WATCH_FAILED;
+        session->exit_wait = SESS_EXIT_WAIT_FAILED;
         sess_clock_set(session, SESS_DEADLINE_RETRY, iocp_now_ns(session->host->port) + RETRY_NS);
         return;
     }
-    session->watch = SESS_WATCH_SEEN;
+    session->exit_wait = SESS_EXIT_WAIT_SEEN;
     record_exit(session);
     sess_session_change(session, SESS_HAPPENS_EXITED);
+    sess_guard_end(session);
     sess_stdin_end(session);
     if (first->phase == SESS_OUTPUT_OPEN && first->hung_up)
         iocp_read_cancel(&first->io); /* it tells whether there was more, or ends the stream */
@@ -81,10 +85,10 @@ static void on_exit(struct iocp_op *op)
     sess_session_settle(session);
 }
 
-void sess_session_watch(struct sess_session *session)
+void sess_session_wait_exit(struct sess_session *session)
 {
-    assert(session->watch != SESS_WATCH_ON && session->watch != SESS_WATCH_SEEN);
-    session->watch = SESS_WATCH_ON;
+    assert(session->exit_wait != SESS_EXIT_WAIT_ON && session->exit_wait != SESS_EXIT_WAIT_SEEN);
+    session->exit_wait = SESS_EXIT_WAIT_ON;
     iocp_exit_start(&session->exit, &session->strand, session->exit.handle, on_exit);
 }
 
@@ -102,7 +106,7 @@ static void release(struct sess_session *session)
     bool closed = sess_outputs_close(session) && sess_stdin_is_over(session);
     if (!closed || !sess_stop_is_over(session) || !sess_clock_stop(session))
         return;
-    if (session->watch == SESS_WATCH_SEEN)
+    if (session->exit_wait == SESS_EXIT_WAIT_SEEN)
         reap(session, NULL);
     give_resources(session);
     sess_platform_give_cgroup(session->host->platform, session->stop.tree.cgroup);
@@ -169,6 +173,26 @@ iocp_handle sess_session_tty(const struct sess_session *session)
     return there && output->stream == SESS_PTY ? output->io.handle : IOCP_NO_HANDLE;
 }
 
+uint64_t sess_session_output_ns(const struct sess_session *session)
+{
+    uint64_t output_ns = atomic_load_explicit(&session->reclaim.active_ns, memory_order_relaxed);
+    return output_ns > session->started_ns ? output_ns : session->started_ns;
+}
+
+uint64_t sess_session_activity_ns(const struct sess_session *session)
+{
+    uint64_t output_ns = sess_session_output_ns(session), input_ns = session->input.taken_ns;
+    return input_ns > output_ns ? input_ns : output_ns;
+}
+
+/* The wall time of a moment since the start; it stays the same at every look. 0 stays 0. */
+static uint64_t wall_ms(const struct sess_session *session, uint64_t at_ns)
+{
+    if (at_ns < session->started_ns || session->started_ns == 0)
+        return 0;
+    return session->record.started_wall_ms + (at_ns - session->started_ns) / NS_PER_MS;
+}
+
 void sess_session_view(const struct sess_session *session, struct sess_view *out_view)
 {
     *out_view = (struct sess_view){
@@ -181,8 +205,16 @@ void sess_session_view(const struct sess_session *session, struct sess_view *out
         .record = session->record,
         .owed_bytes = atomic_load(&session->owed_bytes),
         .waiting_since_ns = session->waiting_since_ns,
+        .waiting_since_wall_ms = wall_ms(session, session->waiting_since_ns),
+        .last_activity_ns = sess_session_activity_ns(session),
         .stdin_queued_bytes = session->input.queued_bytes,
         .stdin_open = session->input.phase == SESS_STDIN_OPEN,
         .retained = &session->retained,
     };
+    out_view->last_activity_wall_ms = wall_ms(session, out_view->last_activity_ns);
+    for (int stream = 0; stream < SESS_STREAMS; stream++) {
+        uint64_t omitted_bytes = session->retained.omitted_bytes[stream];
+        out_view->omitted_bytes[stream] = omitted_bytes;
+        out_view->retained_bytes[stream] = session->record.bytes_out[stream] - omitted_bytes;
+    }
 }

@@ -28,6 +28,7 @@
 #include "iocp/iocp.h"
 #include "sessions/headtail.h"
 #include "sessions/host.h"
+#include "sessions/label.h"
 #include "sessions/record.h"
 #include "sessions/spec.h"
 
@@ -118,9 +119,6 @@ const char *sess_session_id(const struct sess_session *session, size_t *out_size
 /* What sess_session_start was given for the events. Any thread. */
 void *sess_session_context(const struct sess_session *session);
 
-/* The context that it was started with. Any thread. */
-void *sess_session_context(const struct sess_session *session);
-
 /* Whether its standard streams are a terminal. Any thread. */
 bool sess_session_is_tty(const struct sess_session *session);
 
@@ -131,14 +129,19 @@ struct sess_view {
     uint64_t exited_seq, closed_seq; /* 0: not yet */
     enum sess_close_reason close_reason;
     struct sess_record record;
-    uint64_t owed_bytes;         /* delivered and not consumed */
-    uint64_t waiting_since_ns;   /* reading stopped for the consumer since then; 0: it did not */
+    uint64_t owed_bytes;       /* delivered and not consumed */
+    uint64_t waiting_since_ns; /* reading stopped for the consumer since then; 0: it did not */
+    uint64_t waiting_since_wall_ms;
+    uint64_t last_activity_ns; /* of start, input that was taken and output; 0: not started */
+    uint64_t last_activity_wall_ms;
     uint64_t stdin_queued_bytes; /* accepted, not taken by the program's stdin */
     bool stdin_open;
+    uint64_t retained_bytes[SESS_STREAMS], omitted_bytes[SESS_STREAMS];
     const struct sess_headtail *retained; /* borrowed, on the strand only */
 };
 
-/* Looks at everything. On the strand: in an event or in the callback of a request. */
+/* Looks at everything but the labels (label.h). On the strand: in an event or in the callback of a
+ * request. */
 void sess_session_view(const struct sess_session *session, struct sess_view *out_view);
 
 #endif

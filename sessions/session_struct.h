@@ -6,14 +6,17 @@
  *    session.c   references, settling, the end            drain.c    after the exit
  *    request.c   what others ask                          stdin.c    the queue to the program
  *    stop.c      ending the tree                          clock.c    one timer for all deadlines
- *    event.c     what the owner hears
+ *    event.c     what the owner hears               watch.c    who waits for something
+ *    guard.c     limits of time and output
  */
 #ifndef SESSIONS_SESSION_STRUCT_H
 #define SESSIONS_SESSION_STRUCT_H
 
 #include "sessions/clock.h"
 #include "sessions/drain.h"
+#include "sessions/guard.h"
 #include "sessions/host_struct.h"
+#include "sessions/label.h"
 #include "sessions/output.h"
 #include "sessions/request.h"
 #include "sessions/session.h"
@@ -21,6 +24,7 @@
 #include "sessions/state.h"
 #include "sessions/stdin.h"
 #include "sessions/stop.h"
+#include "sessions/watch.h"
 
 /* Who is told what. */
 enum sess_voice {
@@ -30,11 +34,11 @@ enum sess_voice {
 };
 
 /* Waiting for the process exit. */
-enum sess_watch {
-    SESS_WATCH_NONE, /* no process, or it was reaped */
-    SESS_WATCH_ON,
-    SESS_WATCH_FAILED, /* the system refused; tried again */
-    SESS_WATCH_SEEN    /* it has exited and is a zombie */
+enum sess_exit_wait {
+    SESS_EXIT_WAIT_NONE, /* no process, or it was reaped */
+    SESS_EXIT_WAIT_ON,
+    SESS_EXIT_WAIT_FAILED, /* the system refused; tried again */
+    SESS_EXIT_WAIT_SEEN    /* it has exited and is a zombie */
 };
 
 struct sess_session {
@@ -48,7 +52,7 @@ struct sess_session {
 
     enum sess_state state : 8;
     enum sess_voice voice : 8;
-    enum sess_watch watch : 8;
+    enum sess_exit_wait exit_wait : 8;
     enum sess_close_reason close_reason : 8;
     enum sess_stdio stdio; /* apart from the others: it is read from any thread */
 
@@ -63,6 +67,8 @@ struct sess_session {
     struct sess_stop stop;
     struct sess_headtail retained;
     struct sess_reclaim reclaim;
+    struct sess_watches watches;
+    struct sess_guard *guard; /* at the end of this block; NULL: no limits */
 
     uint64_t next_seq, exited_seq, closed_seq;
     size_t window_bytes;
@@ -74,8 +80,8 @@ struct sess_session {
     uint64_t started_ns, server_peak_bytes;
     struct sess_record record;
 
-    uint32_t id_size_bytes;
-    char id[];
+    uint32_t id_size_bytes, labels_size_bytes;
+    char id[]; /* and the labels behind it (label.c) */
 };
 
 /* The only place where the state changes. */
@@ -91,13 +97,17 @@ struct sess_need sess_session_needs(enum sess_stdio stdio, bool starting);
 /* The system's handle of the terminal, or IOCP_NO_HANDLE. */
 iocp_handle sess_session_tty(const struct sess_session *session);
 
+/* When there was output last, and input taken or output; not before the start. */
+uint64_t sess_session_output_ns(const struct sess_session *session);
+uint64_t sess_session_activity_ns(const struct sess_session *session);
+
 /* Starts waiting for the process exit; again after a failure. */
-void sess_session_watch(struct sess_session *session);
+void sess_session_wait_exit(struct sess_session *session);
 
 /* Answers a request: its memory is the caller's again. */
 void sess_request_answer(struct sess_request *request);
 
-/* ---- event.c: each tells the owner, if it is to be told ----------------------------------------
+/* ---- event.c: each tells the owner, if it is to be told, then those who watch -------------------
  */
 
 /* Calls the owner's on_start. */

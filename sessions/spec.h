@@ -2,7 +2,7 @@
  * What a program start consists of: the caller's words for one session.
  *
  * A spec and all it points to is borrowed during sess_session_start only; the session keeps its id
- * and nothing else of it after the start was answered.
+ * and its labels and nothing else of it after the start was answered.
  */
 #ifndef SESSIONS_SPEC_H
 #define SESSIONS_SPEC_H
@@ -25,6 +25,19 @@ enum sess_stdio {
     SESS_STDIO_TTY     /* one pseudoterminal, the controlling one */
 };
 
+/* A name and a value by which others find the session (label.h). */
+struct sess_label {
+    const char *name, *value;
+};
+
+/* What ends the session gracefully when it is reached: see guard.h. 0: no limit. */
+struct sess_limits {
+    uint64_t wall_ms;      /* since its start */
+    uint64_t idle_ms;      /* since input was taken or output was read */
+    uint64_t no_output_ms; /* since output was read */
+    uint64_t output_bytes; /* of all streams: one more ends it */
+};
+
 struct sess_spec {
     const char *id;          /* the session's name in its table; bytes, may be empty */
     size_t id_size_bytes;    /* at most SESS_ID_MAX_BYTES */
@@ -37,10 +50,15 @@ struct sess_spec {
     size_t window_bytes;      /* output that the consumer may owe; SESS_HOST_DEFAULT */
     size_t retain_bytes;      /* cap of head and tail, 0 keeps nothing; SESS_HOST_DEFAULT */
     size_t stdin_queue_bytes; /* SESS_HOST_DEFAULT */
+    const struct sess_label *labels;
+    size_t label_count; /* their bytes count as those of argv and env do */
+    struct sess_limits limits;
 };
 
+/* Ids and labels come from clients and stay as long as the session, tombstone included. */
 enum {
-    SESS_ID_MAX_BYTES = 4096 /* ids come from clients and stay as long as the session */
+    SESS_ID_MAX_BYTES = 4096,
+    SESS_LABELS_MAX_BYTES = 64 * 1024 /* names and values, each with its end */
 };
 
 #endif

@@ -24,13 +24,23 @@ static bool is_environment(const char *const *env)
     return true;
 }
 
+static bool are_labels(const struct sess_label *labels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (labels == NULL || labels[i].name == NULL || labels[i].value == NULL)
+            return false;
+    }
+    return true;
+}
+
 static int check_spec(const struct sess_host *host, const struct sess_spec *spec)
 {
     if (spec->argv == NULL || spec->argv[0] == NULL || !is_environment(spec->env) ||
-        (unsigned)spec->stdio > SESS_STDIO_TTY)
+        (unsigned)spec->stdio > SESS_STDIO_TTY || !are_labels(spec->labels, spec->label_count))
         return SESS_E_INVALID;
-    if (spec->id_size_bytes > SESS_ID_MAX_BYTES ||
-        sess_spawn_spec_bytes(spec) > host->options.spec_max_bytes)
+    uint64_t label_bytes = sess_labels_bytes(spec->labels, spec->label_count);
+    if (spec->id_size_bytes > SESS_ID_MAX_BYTES || label_bytes > SESS_LABELS_MAX_BYTES ||
+        sess_spawn_spec_bytes(spec) + label_bytes > host->options.spec_max_bytes)
         return SESS_E_TOO_LARGE;
     return 0;
 }
@@ -59,11 +69,15 @@ static void on_freed(struct iocp_op *op)
     sess_host_unref(host);
 }
 
-/* Nobody has a reference. Runs twice if the host's strand has to let go first. */
+/* Nobody has a reference. Runs again if the clock or the host's strand has to let go first. */
 static void on_end(struct iocp_op *op)
 {
     struct sess_session *session = IOCP_OWNER(op, struct sess_session, end);
     assert(session->state == SESS_GONE && atomic_load(&session->refs) == 0);
+    if (!sess_clock_stop(session)) { /* a watch had a time while the start failed */
+        iocp_post(&session->end);    /* comes back behind the timer */
+        return;
+    }
     if (sess_reclaim_leave(&session->reclaim, &session->end))
         return;
     assert(!iocp_pending(&session->wake) && session->spawn == NULL);
@@ -102,7 +116,9 @@ static struct sess_started answer_of(const struct sess_session *session, int res
 static const char *text_of(const struct sess_session *session, int result)
 {
     const char *text = session->spawn->text;
-    return text[0] != '\0' ? text : sess_error_text(result);
+    if (text[0] != '\0')
+        return text;
+    return result == SESS_E_CANCELLED ? "the start was cancelled" : sess_error_text(result);
 }
 
 /* There is no process and will be none. */
@@ -140,6 +156,7 @@ static void succeed(struct sess_session *session)
     atomic_fetch_add(&session->host->started, 1);
     sess_event_start(session, &started);
     drop_spawn(session);
+    sess_guard_begin(session);
     sess_outputs_resume(session);
 }
 
@@ -189,7 +206,7 @@ static void take_process(struct sess_session *session)
     session->exit.handle = spawn->process;
     spawn->process = IOCP_NO_HANDLE;
     sess_session_change(session, SESS_HAPPENS_SPAWNED);
-    sess_session_watch(session);
+    sess_session_wait_exit(session);
 }
 
 static void on_spawned(struct iocp_op *op)
@@ -224,6 +241,15 @@ static size_t or_default(size_t size_bytes, size_t host_default)
     return size_bytes == SESS_HOST_DEFAULT ? host_default : size_bytes;
 }
 
+/* Where the session's guard is in its block: behind id and labels. */
+static size_t guard_offset(const struct sess_spec *spec)
+{
+    size_t offset = sizeof(struct sess_session) + spec->id_size_bytes +
+                    (size_t)sess_labels_bytes(spec->labels, spec->label_count);
+    return (offset + _Alignof(struct sess_guard) - 1) / _Alignof(struct sess_guard) *
+           _Alignof(struct sess_guard);
+}
+
 static void init_session(struct sess_session *session, struct sess_host *host,
                          const struct sess_spec *spec)
 {
@@ -245,12 +271,20 @@ static void init_session(struct sess_session *session, struct sess_host *host,
     session->id_size_bytes = (uint32_t)spec->id_size_bytes;
     if (spec->id_size_bytes > 0)
         memcpy(session->id, spec->id, spec->id_size_bytes);
+    session->labels_size_bytes = (uint32_t)sess_labels_bytes(spec->labels, spec->label_count);
+    sess_labels_copy(spec->labels, spec->label_count, session->id + spec->id_size_bytes);
+    if (sess_limits_are_set(&spec->limits)) {
+        session->guard = (struct sess_guard *)((char *)session + guard_offset(spec));
+        *session->guard = (struct sess_guard){.limits = spec->limits};
+    }
 }
 
 /* A session with its copy of the spec; NULL: no memory. */
 static struct sess_session *new_session(struct sess_host *host, const struct sess_spec *spec)
 {
-    size_t size = sizeof(struct sess_session) + spec->id_size_bytes;
+    size_t size = guard_offset(spec);
+    if (sess_limits_are_set(&spec->limits))
+        size += sizeof(struct sess_guard);
     struct sess_session *session = sess_memory_take(host->memory, size);
     if (session == NULL)
         return NULL;

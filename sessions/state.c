@@ -25,6 +25,7 @@ static const int8_t admissions[SESS_REQUESTS][SESS_STATES] = {
     [SESS_REQUEST_STOP] = {0, 0, 0, 0, 0},
     [SESS_REQUEST_DETACH] = {0, 0, 0, 0, 0},
     [SESS_REQUEST_VIEW] = {0, 0, 0, 0, 0},
+    [SESS_REQUEST_WATCH] = {0, 0, 0, 0, 0},
 };
 
 enum sess_state sess_state_after(enum sess_state state, enum sess_happening happening)

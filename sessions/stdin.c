@@ -316,6 +316,8 @@ static void advance(struct sess_session *session, size_t bytes)
     struct sess_stdin_queue *queue = input->queue;
     session->record.bytes_in += bytes;
     input->queued_bytes -= bytes;
+    if (bytes > 0)
+        input->taken_ns = iocp_now_ns(session->host->port);
     queue->written_offset += bytes;
     while (bytes > 0) {
         struct item *item = item_at(queue, 0);

@@ -29,6 +29,7 @@ struct sess_stdin {
     struct sess_stdin_queue *queue;
     uint64_t queued_bytes; /* not yet taken by the system */
     uint64_t limit_bytes;
+    uint64_t taken_ns; /* when the system last took bytes; 0: never */
     enum sess_stdin_phase phase : 8;
     enum sess_stdin_pipe pipe : 8;
     bool line_begun; /* the last byte that went out did not end a line */

@@ -103,7 +103,7 @@ void sess_stop_due(struct sess_session *session)
     case SESS_STOPPING_TERMINATING:
     case SESS_STOPPING_COUNTING:
     case SESS_STOPPING_DONE:
-        if (session->watch != SESS_WATCH_NONE)
+        if (session->exit_wait != SESS_EXIT_WAIT_NONE)
             sess_process_kill_group(session->host->platform, session->os_pid);
         if (session->state < SESS_EXITED)
             be_sure(session);
@@ -146,7 +146,7 @@ void sess_stop_ask(struct sess_session *session, enum sess_stop_mode mode, unsig
         stop->ender = ender;
     if (session->state == SESS_STARTING)
         atomic_store(&session->spawn->cancelled, true);
-    else if (session->watch != SESS_WATCH_NONE)
+    else if (session->exit_wait != SESS_EXIT_WAIT_NONE)
         begin(session);
 }
 
