@@ -6,6 +6,7 @@
 
 #include "runner/dispatch.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -287,7 +288,7 @@ static void on_stop(struct iocp_op *op)
 
 void run_conn_session_left(struct run_conn *conn)
 {
-    if (conn->stopping && (conn->tenure == NULL || conn->tenure->table.count == 0))
+    if (conn->stopping && (conn->tenure == NULL || run_tombstones_living(conn->tenure) == 0))
         run_conn_end(conn, WIRE_WS_CLOSE_GOING_AWAY, "the server is shutting down");
 }
 

@@ -40,7 +40,6 @@ enum {
     RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
     RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
-    RUN_TOMBSTONE_MS = 30 * 1000,               /* an id stays taken after the close */
     RUN_SNIFF_BYTES = 4,                        /* "GET " */
     RUN_NEW_CONN_MS = 10 * 1000,                /* to get initialized */
     RUN_NEW_MESSAGE_BYTES = 64 * 1024,          /* a message before that */
@@ -81,17 +80,18 @@ struct run_conn {
     _Atomic uint32_t refs;
     uint32_t number; /* for the log */
 
-    uint8_t state;      /* enum run_conn_state; changed by run_conn_set_state alone */
-    uint8_t framing;    /* enum run_framing */
-    uint8_t dialect;    /* enum run_dialect */
-    uint8_t greeting;   /* enum run_greeting */
-    bool counts_as_new; /* among the connections that have not initialized yet */
-    bool held;          /* requests wait until replies have gone out */
-    bool reader_ended;  /* the peer sends nothing more */
-    uint8_t sniffed;    /* SNIFFING: bytes of "GET " that came */
-    bool stopping;      /* the server shuts down: ends when its last session has */
-    bool greeted_early; /* `initialized` came while RESUMING */
-    bool probing;       /* somebody waits for the next pong */
+    uint8_t state;        /* enum run_conn_state; changed by run_conn_set_state alone */
+    uint8_t framing;      /* enum run_framing */
+    uint8_t dialect;      /* enum run_dialect */
+    uint8_t greeting;     /* enum run_greeting */
+    bool counts_as_new;   /* among the connections that have not initialized yet */
+    bool held;            /* requests wait until replies have gone out */
+    bool reader_ended;    /* the peer sends nothing more */
+    uint8_t sniffed;      /* SNIFFING: bytes of "GET " that came */
+    bool stopping;        /* the server shuts down: ends when its last session has */
+    bool greeted_early;   /* `initialized` came while RESUMING */
+    bool probing;         /* somebody waits for the next pong */
+    bool wants_lifecycle; /* process/started and process/failed; set before any process is */
     uint8_t open_streams;
 
     struct iocp_stream streams[2];

@@ -6,6 +6,7 @@
 #include "runner/conn.h"
 #include "runner/proc.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <assert.h>
 #include <string.h>
@@ -197,6 +198,8 @@ void run_conn_clock(struct run_conn *conn)
     bool pong_late = since_ns != 0 && now_ns - since_ns >= timeout_ns;
     if (conn->state == RUN_CONN_CLOSING)
         return;
+    if (conn->tenure != NULL)
+        run_tombstones_sweep(conn->tenure);
     if (is_stuck(conn, now_ns, timeout_ns) || pong_late) {
         run_server_log_conn(conn, "connection_dropped",
                             pong_late ? "no pong in time" : "the client does not read");

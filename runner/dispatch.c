@@ -7,6 +7,7 @@
 #include "runner/call.h"
 #include "runner/reply.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,15 @@ static bool has_greeted(struct run_request *request)
     return request->conn->tenure != NULL;
 }
 
+void run_dispatch_refuse_process(struct run_request *request, struct wire_span process_id)
+{
+    struct run_reply reply;
+    bool expired = run_tombstone_is_expired(request->conn->tenure, process_id);
+    wire_rpc_write_unknown_process(run_reply_begin(&reply, request->conn), request->id, process_id,
+                                   expired ? "expired" : "neverExisted");
+    run_reply_send(&reply);
+}
+
 /* ---- Requests ---- */
 
 typedef void run_method(struct run_request *request);
@@ -104,6 +114,10 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_WRITE] = run_process_write,
     [WIRE_MSG_METHOD_PROCESS_SIGNAL] = run_process_signal,
     [WIRE_MSG_METHOD_PROCESS_TERMINATE] = run_process_terminate,
+    [WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN] = run_process_close_stdin,
+    [WIRE_MSG_METHOD_PROCESS_RESIZE] = run_process_resize,
+    [WIRE_MSG_METHOD_ENVIRONMENT_INFO] = run_environment_info,
+    [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
@@ -179,8 +193,7 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
 void run_dispatch_conn_over(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
-    bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping ||
-                run_server_detach_ttl_ns(conn->server) == 0;
+    bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
     if (tenure == NULL)
         return;
     if (!ends) {

@@ -67,6 +67,9 @@ struct run_options {
     uint64_t ping_interval_ms;
     uint64_t send_timeout_ms;
     uint64_t detach_ttl_ms;
+    uint64_t tombstone_ttl_ms;
+    bool no_direct_exec;
+    bool no_prepared_exec;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

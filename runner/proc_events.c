@@ -49,6 +49,21 @@ static void answer_start(struct run_proc *proc, const struct sess_started *start
     run_reply_send(&reply);
 }
 
+/* Behind the answer to the start, without a number. */
+static void tell_lifecycle(struct run_proc *proc, const struct sess_started *started)
+{
+    struct run_reply reply;
+    struct wire_json_writer *writer = run_reply_begin(&reply, proc->target);
+    bool no_room = started->result == SESS_E_NO_CAPACITY;
+    if (proc->was_started)
+        wire_msg_process_started(writer, run_proc_id_json(proc), started->os_pid);
+    else
+        wire_msg_process_failed(writer, run_proc_id_json(proc),
+                                no_room ? WIRE_RPC_CODE_NO_CAPACITY : WIRE_RPC_CODE_INTERNAL,
+                                wire_span_text(no_room ? "no capacity" : started->text));
+    run_reply_send(&reply);
+}
+
 static void on_start(struct sess_session *session, void *context,
                      const struct sess_started *started)
 {
@@ -57,6 +72,8 @@ static void on_start(struct sess_session *session, void *context,
     proc->was_started = started->result == 0;
     if (proc->target == proc->asker)
         answer_start(proc, started); /* else its connection is over: requests end with it */
+    if (proc->target != NULL && proc->target->wants_lifecycle)
+        tell_lifecycle(proc, started);
     free((void *)(uintptr_t)proc->request_id.data);
     proc->request_id = wire_span_of(NULL, 0);
     run_proc_has_started(proc);
