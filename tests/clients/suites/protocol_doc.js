@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('../lib/harness');
 const { ROOT, readProtocolDocument } = require('../lib/doc_text');
+const { compile } = require('../lib/doc_match');
 const { mustHold, mustNotHold } = require('../lib/doc_play');
 
 const OURS = { on: ['execport'], timeoutMs: 60000 };
@@ -19,6 +20,15 @@ for (const block of blocks) {
   if (block.needs) test(`doc/needs/${block.name}`, OURS, (t) => mustNotHold(t, block));
   else test(`doc/${block.name}`, OURS, (t) => mustHold(t, block));
 }
+
+// Also of what cannot be run yet.
+test('doc/every-line-can-be-read', OURS, () => {
+  const steps = blocks.filter((block) => block.kind === 'jsonl').flatMap((block) => block.steps);
+  const received = steps.filter((step) => !step.sends && !/^close( |$)/.test(step.text));
+  assert.ok(received.length > 100, `${received.length} lines`);
+  received.forEach((step) => assert.doesNotThrow(() => compile(step.text),
+    `${step.where} is no pattern`));
+});
 
 function shown(sends) {
   return blocks.filter((block) => block.kind === 'jsonl' && !block.needs)
