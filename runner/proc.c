@@ -141,6 +141,8 @@ static void write_failed(struct wire_json_writer *writer, const struct run_proc 
     size_t size = 0;
     const char *id = sess_session_id(proc->session, &size);
     if (started->result == SESS_E_NO_CAPACITY)
+        run_metrics_shortage(proc->conn->metrics, &started->shortage);
+    if (started->result == SESS_E_NO_CAPACITY)
         run_reply_shortage(writer, proc->request_id, &started->shortage);
     else if (started->result == SESS_E_CANCELLED && !proc->speaks_v0)
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_START_CANCELLED,
@@ -148,6 +150,15 @@ static void write_failed(struct wire_json_writer *writer, const struct run_proc 
     else
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_INTERNAL,
                             wire_span_text(started->text));
+}
+
+static void note_answered(const struct run_proc *proc, int result)
+{
+    struct run_metrics *metrics = proc->conn->metrics;
+    uint64_t time_ns = iocp_now_ns(proc->conn->strand.port) - proc->asked_ns;
+    run_metrics_start(metrics, result);
+    run_metrics_observe(metrics, RUN_HISTOGRAM_START, time_ns);
+    run_metrics_observe(metrics, RUN_HISTOGRAM_REQUEST, time_ns);
 }
 
 static void on_start(struct sess_session *session, void *context,
@@ -162,6 +173,7 @@ static void on_start(struct sess_session *session, void *context,
         write_started(writer, proc);
     else
         write_failed(writer, proc, started);
+    note_answered(proc, started->result);
     run_reply_send(&reply);
     free((void *)(uintptr_t)proc->request_id.data);
     proc->request_id = wire_span_of(NULL, 0);
@@ -209,11 +221,13 @@ static void on_output(struct sess_session *session, void *context, const struct 
     struct run_frame *frame = encode(proc, chunk);
     if (frame == NULL) {
         sess_session_consumed(session, chunk->slice.size_bytes);
+        run_metrics_add(proc->conn->metrics, RUN_COUNT_UNENCODABLE, chunk->slice.size_bytes);
         run_conn_lose(proc->conn);
         return;
     }
     frame->proc = run_proc_ref(proc);
-    frame->output_bytes = chunk->slice.size_bytes;
+    frame->output_bytes = frame->chunk_bytes = chunk->slice.size_bytes;
+    frame->read_ns = chunk->time_ns;
     /* A full queue stops whoever adds to it, until what it added has gone out. */
     if (run_outq_bytes(&proc->conn->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
         uint32_t window_bytes = run_conn_window_bytes(proc->conn);
@@ -312,6 +326,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     }
     atomic_init(&proc->refs, 1);
     proc->conn = run_conn_ref(conn);
+    proc->asked_ns = conn->asked_ns;
     proc->id_key = run_recent_key(conn->json_seed, start->id);
     proc->codec = wire_base64_best();
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
@@ -327,6 +342,9 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     bool v0 = conn->dialect == RUN_DIALECT_V0;
     struct run_reply reply;
     struct wire_json_writer *writer = run_reply_begin(&reply, conn);
+    run_metrics_start(conn->metrics, result);
+    if (result == SESS_E_NO_CAPACITY)
+        run_metrics_shortage(conn->metrics, shortage);
     if (result == SESS_E_EXISTS)
         wire_rpc_write_text(writer, start->request_id,
                             v0 ? WIRE_RPC_TEXT_V0_SESSION_EXISTS : WIRE_RPC_TEXT_PROCESS_EXISTS,
@@ -352,6 +370,7 @@ static int start_session(struct run_proc *proc, const struct run_proc_start *sta
         return result;
     sess_table_add(&conn->table, sess_session_ref(proc->session));
     proc->in_table = true;
+    conn->asked_ns = 0; /* its answer takes the time */
     return 0;
 }
 

@@ -34,6 +34,7 @@ struct run_proc {
     bool speaks_v0;
     uint64_t id_key;             /* of its id, once it is gone */
     struct run_recent write_ids; /* on the connection's strand */
+    uint64_t asked_ns;           /* when the start was asked for */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */
