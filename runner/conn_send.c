@@ -79,7 +79,6 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     struct run_proc *proc = frame->proc;
     uint32_t output_bytes = frame->output_bytes;
     run_outq_sent(&conn->queue, class, frame->size_bytes);
-    run_metrics_unqueue(conn->metrics, class, frame->size_bytes);
     frame->proc = NULL;
     run_frame_free(frame);
     if (proc == NULL)
@@ -94,8 +93,10 @@ static void discard_queue(struct run_conn *conn)
     struct run_frame *frame;
     run_outq_collect(&conn->queue);
     while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
-        if (frame->chunk_bytes > 0)
-            run_metrics_add(conn->metrics, RUN_COUNT_DROPPED, frame->chunk_bytes);
+        unsigned worker = iocp_worker_number(conn->strand.port);
+        struct run_metrics_part *part = &conn->metrics->parts[worker];
+        run_metrics_unqueue(part, worker, class, frame->size_bytes);
+        iocp_tally_add(&part->counts[RUN_COUNT_DROPPED], worker, frame->chunk_bytes);
         release(conn, frame, class);
     }
 }
@@ -122,22 +123,30 @@ static unsigned take_frames(struct run_conn *conn)
 /* The frames of a write go to the system now. */
 static void note_handed(struct run_conn *conn)
 {
+    unsigned worker = iocp_worker_number(conn->strand.port);
+    struct run_metrics_part *part = &conn->metrics->parts[worker];
     for (unsigned i = 0; i < conn->sending_count; i++) {
         uint64_t read_ns = conn->sending[i]->read_ns;
         if (read_ns != 0)
-            run_metrics_observe(conn->metrics, RUN_HISTOGRAM_OUTPUT, conn->progress_ns - read_ns);
+            run_times_add(&part->times[RUN_HISTOGRAM_OUTPUT], worker, conn->progress_ns - read_ns);
     }
-    run_metrics_add(conn->metrics, RUN_COUNT_WRITING, 1);
+    iocp_tally_add(&part->counts[RUN_COUNT_WRITING], worker, 1);
 }
 
 /* The write of these frames has ended. */
 static void note_written(struct run_conn *conn, bool whole)
 {
+    unsigned worker = iocp_worker_number(conn->strand.port);
+    struct run_metrics_part *part = &conn->metrics->parts[worker];
     uint64_t chunk_bytes = 0;
-    for (unsigned i = 0; i < conn->sending_count; i++)
-        chunk_bytes += conn->sending[i]->chunk_bytes;
-    run_metrics_add(conn->metrics, whole ? RUN_COUNT_DELIVERED : RUN_COUNT_DROPPED, chunk_bytes);
-    run_metrics_add(conn->metrics, RUN_COUNT_WRITING, UINT64_MAX); /* one less */
+    for (unsigned i = 0; i < conn->sending_count; i++) {
+        const struct run_frame *frame = conn->sending[i];
+        chunk_bytes += frame->chunk_bytes;
+        run_metrics_unqueue(part, worker, conn->sending_class[i], frame->size_bytes);
+    }
+    unsigned count = whole ? RUN_COUNT_DELIVERED : RUN_COUNT_DROPPED;
+    iocp_tally_add(&part->counts[count], worker, chunk_bytes);
+    iocp_tally_add(&part->counts[RUN_COUNT_WRITING], worker, UINT64_MAX); /* one less */
 }
 
 /* Everything is out: the peer gets time to read it. A deadline that runs still is soon enough. */

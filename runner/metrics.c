@@ -10,34 +10,12 @@
 
 void run_metrics_init(struct run_metrics *metrics, struct iocp_port *port)
 {
-    memset(metrics, 0, sizeof(*metrics));
     metrics->port = port;
     metrics->started_wall_ms = iocp_wall_ms(port);
     run_metrics_self_read(metrics);
 }
 
 /* ---- Counting ---- */
-
-/* One look for the worker, two numbers. */
-static void add_to_queue(struct run_metrics *metrics, enum run_frame_class class, uint64_t frames,
-                         uint64_t bytes)
-{
-    unsigned worker = iocp_worker_number(metrics->port);
-    struct run_metrics_part *part = &metrics->parts[worker];
-    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_BYTES + class], worker, bytes);
-    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_FRAMES + class], worker, frames);
-}
-
-void run_metrics_queue(struct run_metrics *metrics, enum run_frame_class class, uint32_t size_bytes)
-{
-    add_to_queue(metrics, class, 1, size_bytes);
-}
-
-void run_metrics_unqueue(struct run_metrics *metrics, enum run_frame_class class,
-                         uint32_t size_bytes)
-{
-    add_to_queue(metrics, class, UINT64_MAX, 0 - (uint64_t)size_bytes);
-}
 
 static enum run_start_result start_result(int error)
 {

@@ -143,7 +143,8 @@ struct run_metrics_view {
     struct iocp_stats engine;
 };
 
-/* Prepares it, all zero, and looks at the process once: it may wait for a disk. Main thread. */
+/* Prepares it, in zeroed memory, and looks at the process once: that may wait for a disk. Main
+ * thread. */
 void run_metrics_init(struct run_metrics *metrics, struct iocp_port *port);
 
 /* Adds to a number: count is one of enum run_count plus what is counted of its range. Any thread.
@@ -162,14 +163,19 @@ static inline unsigned run_metrics_bucket(uint64_t time_ns)
     return bits < RUN_BUCKETS ? bits : RUN_BUCKETS;
 }
 
+/* Adds a time to the calling worker's part of a histogram. */
+static inline void run_times_add(struct run_times *times, unsigned worker, uint64_t time_ns)
+{
+    iocp_tally_add(&times->buckets[run_metrics_bucket(time_ns)], worker, 1);
+    iocp_tally_add(&times->sum_ns, worker, time_ns);
+}
+
 /* Adds a time to a histogram. Any thread. */
 static inline void run_metrics_observe(struct run_metrics *metrics, enum run_histogram histogram,
                                        uint64_t time_ns)
 {
     unsigned worker = iocp_worker_number(metrics->port);
-    struct run_times *times = &metrics->parts[worker].times[histogram];
-    iocp_tally_add(&times->buckets[run_metrics_bucket(time_ns)], worker, 1);
-    iocp_tally_add(&times->sum_ns, worker, time_ns);
+    run_times_add(&metrics->parts[worker].times[histogram], worker, time_ns);
 }
 
 /* A gauge goes from one place of its range to another. Any thread. */
@@ -179,11 +185,23 @@ static inline void run_metrics_move(struct run_metrics *metrics, unsigned from, 
     run_metrics_add(metrics, to, 1);
 }
 
-/* A frame is queued, and is sent or dropped again. Any thread. */
-void run_metrics_queue(struct run_metrics *metrics, enum run_frame_class class,
-                       uint32_t size_bytes);
-void run_metrics_unqueue(struct run_metrics *metrics, enum run_frame_class class,
-                         uint32_t size_bytes);
+/* A frame is queued. Any thread. */
+static inline void run_metrics_queue(struct run_metrics *metrics, enum run_frame_class class,
+                                     uint32_t size_bytes)
+{
+    unsigned worker = iocp_worker_number(metrics->port);
+    struct run_metrics_part *part = &metrics->parts[worker];
+    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_BYTES + class], worker, size_bytes);
+    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_FRAMES + class], worker, 1);
+}
+
+/* A frame that was queued is sent or dropped; part is the calling worker's. */
+static inline void run_metrics_unqueue(struct run_metrics_part *part, unsigned worker,
+                                       unsigned class, uint32_t size_bytes)
+{
+    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_BYTES + class], worker, 0 - (uint64_t)size_bytes);
+    iocp_tally_add(&part->counts[RUN_COUNT_QUEUED_FRAMES + class], worker, UINT64_MAX);
+}
 
 /* A request to start a process was answered with this sess_error. Any thread. */
 void run_metrics_start(struct run_metrics *metrics, int error);

@@ -100,9 +100,9 @@ static void deliver(struct sess_output *output)
     uint32_t size = chunk.slice.size_bytes;
     output->io.slice = (struct iocp_slice){0};
     session->record.bytes_out[output->stream] += size;
-    uint64_t omitted = sess_headtail_omitted(&session->retained);
+    uint64_t kept = sess_headtail_kept(&session->retained);
     sess_headtail_append(&session->retained, &chunk);
-    sess_tally_output(session, &chunk, sess_headtail_omitted(&session->retained) - omitted);
+    sess_tally_output(session, &chunk, kept + size - sess_headtail_kept(&session->retained));
     sess_reclaim_note(&session->reclaim, &session->retained, chunk.time_ns);
     sess_drain_data(session, output, size);
     if (session->voice == SESS_VOICE_ALL)
