@@ -16,13 +16,19 @@ enum { SMALL_PARAMS_BYTES = 4096 }; /* decoded on the stack: nearly every messag
 
 /* ---- What is wrong with a message ---- */
 
+static void end_for_misuse(struct run_conn *conn, const char *reason)
+{
+    conn->cut = RUN_CUT_PROTOCOL;
+    run_conn_end(conn, WIRE_WS_CLOSE_POLICY, reason);
+}
+
 static void refuse_unparsable(struct run_conn *conn, const struct wire_rpc_problem *problem)
 {
     bool ws = conn->framing == RUN_FRAMING_WS;
     char text[192];
     struct run_reply reply;
     if (conn->dialect == RUN_DIALECT_V0) {
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "failed to parse JSON-RPC message");
+        end_for_misuse(conn, "failed to parse JSON-RPC message");
         return;
     }
     int size = snprintf(text, sizeof(text), "connection %u: %s at byte %zu", conn->number,
@@ -158,9 +164,9 @@ static void take_request(struct run_request *request, struct wire_json_scratch *
 static void take_notification(struct run_conn *conn, struct wire_span name)
 {
     if (wire_msg_method_find(name) != WIRE_MSG_METHOD_INITIALIZED)
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected notification");
+        end_for_misuse(conn, "unexpected notification");
     else if (conn->greeting == RUN_GREETING_NONE)
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "initialized came before initialize");
+        end_for_misuse(conn, "initialized came before initialize");
     else if (conn->greeting == RUN_GREETING_RESUMING)
         conn->greeted_early = true;
     else
@@ -173,9 +179,11 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
     struct wire_json_scratch scratch;
     struct wire_rpc_message message;
     struct wire_rpc_problem problem;
+    conn->asked_ns = iocp_now_ns(conn->strand.port);
     wire_json_scratch_init(&scratch, memory, sizeof(memory), conn->json_seed);
     int kind = wire_rpc_parse(document, &scratch, &message, &problem);
     if (kind < 0) {
+        conn->asked_ns = 0;
         refuse_unparsable(conn, &problem);
         return;
     }
@@ -185,7 +193,9 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
     else if (kind == WIRE_RPC_NOTIFICATION)
         take_notification(conn, message.method);
     else
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected response");
+        end_for_misuse(conn, "unexpected response");
+    run_conn_note_answer(conn, kind == WIRE_RPC_REQUEST ? conn->asked_ns : 0);
+    conn->asked_ns = 0;
 }
 
 /* ---- The end ---- */

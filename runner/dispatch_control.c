@@ -120,6 +120,8 @@ static void control_answered(struct sess_request *request)
     struct wire_span id = run_call_id(call);
     if (request->result == 0)
         answer_done(call->conn, id);
+    else if (request->result == SESS_E_NOT_TTY)
+        run_reply_text(call->conn, id, WIRE_RPC_TEXT_NO_TERMINAL, run_call_name(call));
     else if (request->result == SESS_E_STARTING)
         run_reply_text(call->conn, id, WIRE_RPC_TEXT_PROCESS_STARTING, run_call_name(call));
     else

@@ -32,12 +32,11 @@ static bool takes_form(struct run_request *request, enum wire_msg_start_form for
     const struct run_options *options = request->conn->server->options;
     const char *refusal = NULL;
     if (form == WIRE_MSG_START_DIRECT && options->no_direct_exec)
-        refusal = "this server takes no direct specs (--no-direct-exec)";
+        refusal = "direct";
     else if (form == WIRE_MSG_START_PREPARED && options->no_prepared_exec)
-        refusal = "this server takes no prepared specs (--no-prepared-exec)";
+        refusal = "prepared";
     if (refusal != NULL)
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_INVALID_PARAMS,
-                       wire_span_text(refusal));
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SPEC_OFF, wire_span_text(refusal));
     return refusal == NULL;
 }
 

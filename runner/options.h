@@ -50,6 +50,7 @@ struct run_options {
     const char *allow_host[RUN_ALLOW_HOST_MAX];
     size_t allow_host_count;
     bool allow_any_local_user;
+    bool no_metrics;
     enum run_log_level log_level;
     bool log_json;
     uint64_t workers; /* 0: as many as processors */

@@ -31,6 +31,8 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"allow-any-local-user", NULL, RUN_OPTION_FLAG, AT(allow_any_local_user), 0, 0, 0,
      "without a token, serve every user of this machine; otherwise only the server's own user",
      NULL},
+    {"no-metrics", NULL, RUN_OPTION_FLAG, AT(no_metrics), 0, 0, 0,
+     "do not answer GET /metrics", NULL},
     {"log-level", "LEVEL", RUN_OPTION_LEVEL, AT(log_level), 0, 0, 0,
      "error, warn, info or debug; default info", NULL},
     {"log-json", NULL, RUN_OPTION_FLAG, AT(log_json), 0, 0, 0,

@@ -272,6 +272,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->tenure = run_tenure_ref(conn->tenure);
     proc->target = run_conn_ref(conn);
     proc->asker = conn;
+    proc->asked_ns = conn->asked_ns;
     proc->detach_ttl_ns = start->detach_ttl_ns;
     proc->id_key = run_recent_key(conn->tenure->seed, start->id);
     proc->codec = wire_base64_best();
@@ -286,6 +287,9 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     bool v0 = conn->dialect == RUN_DIALECT_V0;
     struct run_reply reply;
     struct wire_json_writer *writer = run_reply_begin(&reply, conn);
+    run_metrics_start(conn->metrics, result);
+    if (result == SESS_E_NO_CAPACITY)
+        run_metrics_shortage(conn->metrics, shortage);
     if (result == SESS_E_EXISTS)
         wire_rpc_write_text(writer, start->request_id,
                             v0 ? WIRE_RPC_TEXT_V0_SESSION_EXISTS : WIRE_RPC_TEXT_PROCESS_EXISTS,
@@ -301,7 +305,7 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     run_reply_send(&reply);
 }
 
-static int start_session(struct run_proc *proc, const struct run_conn *conn,
+static int start_session(struct run_proc *proc, struct run_conn *conn,
                          const struct run_proc_start *start, struct sess_shortage *out_shortage)
 {
     int result = sess_session_start(run_conn_host(conn), start->spec, &run_proc_events, proc,
@@ -310,6 +314,7 @@ static int start_session(struct run_proc *proc, const struct run_conn *conn,
         return result;
     sess_table_add(&proc->tenure->table, sess_session_ref(proc->session));
     proc->in_table = true;
+    conn->asked_ns = 0; /* its answer takes the time */
     return 0;
 }
 

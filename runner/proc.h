@@ -8,7 +8,8 @@
  * wants it any more.
  *
  * Life: reference counted. One reference is the session's until no event can come any more, and the
- * tombstone's after that; one is each waiting output frame's. Each proc holds its tenure and its session.
+ * tombstone's after that; one is each waiting output frame's. Each proc holds its tenure and its
+ * session.
  */
 #ifndef RUN_PROC_H
 #define RUN_PROC_H
@@ -42,6 +43,7 @@ struct run_proc {
     struct run_recent write_ids;    /* of the holder's strand */
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
     uint64_t unmarked_bytes;
+    uint64_t asked_ns;           /* when the start was asked for */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */

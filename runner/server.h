@@ -46,6 +46,7 @@ struct run_server {
     struct sess_host *host;
     struct run_log *log;
     const struct run_options *options;
+    struct run_metrics metrics;
     struct run_auth auth;
     struct run_auth_hosts hosts;
     const char *const *env;
