@@ -47,7 +47,6 @@ function firstGroups(text, pattern) {
 // No client can bring these about, or not today: why.
 const NOT_SHOWN = new Map([
   [-32004, 'the server has no files'],
-  [-32010, 'a connection is never resumed'],
 ]);
 
 test('doc/every-method-has-an-example', OURS, () => {
