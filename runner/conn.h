@@ -30,6 +30,7 @@
 #include "runner/conn_ack.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
+#include "runner/waiting.h"
 #include "wire/http_request.h"
 #include "wire/line.h"
 #include "wire/ws_decoder.h"
@@ -125,6 +126,7 @@ struct run_conn {
     struct run_acks acks;
 
     struct run_tenure *tenure; /* what it holds, one reference; NULL before initialize, or lost */
+    struct run_waitings waitings;
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;

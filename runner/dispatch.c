@@ -181,6 +181,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
     struct run_tenure *tenure = conn->tenure;
     bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping ||
                 run_server_detach_ttl_ns(conn->server) == 0;
+    run_waiting_cancel_all(conn, RUN_WAITING_OVER);
     if (tenure == NULL)
         return;
     if (!ends) {
@@ -196,6 +197,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
 void run_dispatch_give_up(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
+    run_waiting_cancel_all(conn, RUN_WAITING_GIVEN_UP);
     run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_unbind_all(tenure);
