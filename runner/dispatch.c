@@ -104,6 +104,9 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_WRITE] = run_process_write,
     [WIRE_MSG_METHOD_PROCESS_SIGNAL] = run_process_signal,
     [WIRE_MSG_METHOD_PROCESS_TERMINATE] = run_process_terminate,
+    [WIRE_MSG_METHOD_PROCESS_WAIT] = run_process_wait,
+    [WIRE_MSG_METHOD_PROCESS_WAIT_ANY] = run_process_wait_any,
+    [WIRE_MSG_METHOD_PROCESS_LIST] = run_process_list,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,

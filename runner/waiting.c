@@ -79,8 +79,7 @@ void run_waiting_answer_cancelled(const struct run_waiting *waiting, struct wire
 
 void run_waiting_refuse(struct run_conn *conn, struct wire_span request_id)
 {
-    struct sess_shortage shortage = {
-        .resource = "waiting requests", .have = RUN_WAITING_MAX, .need = RUN_WAITING_MAX + 1};
+    struct sess_shortage shortage = {.resource = "waiting requests", .have = 0, .need = 1};
     struct run_reply reply;
     run_reply_shortage(run_reply_begin(&reply, conn), request_id, &shortage);
     run_reply_send(&reply);
