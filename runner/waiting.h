@@ -17,7 +17,7 @@
 #include "wire/span.h"
 
 /* Watches of one connection, all its calls together: several waits for every process of a full
- * server, and some 10 MB. */
+ * server, and some 25 MB. */
 enum { RUN_WAITING_MAX = 64 * 1024 };
 
 struct run_conn;

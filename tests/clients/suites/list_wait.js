@@ -221,6 +221,7 @@ suiteTest('any-of-200-finds-a-marker-in-two-writes', async (t, server, peer) => 
   const id = peer.post('process/waitAny', { processes });
   const chosen = views[137];
   await Promise.all(views.map((view) => view.write('=EN=D=', 'a')));
+  await chosen.waitText('=EN=D=');
   await chosen.write('abc=E', 'b');
   await chosen.waitText('abc=E');
   await chosen.write('ND=def', 'c');
