@@ -341,7 +341,8 @@ suiteTest('a-connection-that-loses-its-processes-is-told', async (t, server) => 
 suiteTest('a-server-that-ends-answers-what-waits', async (t, server, peer) => {
   const views = await startMany(t, peer, 5, { argv: ['/bin/cat'], pipeStdin: true });
   const waits = views.map(({ id }) => peer.post('process/wait', { processId: id }));
-  const any = peer.post('process/waitAny', { processes: views.map(({ id }) => ({ processId: id })) });
+  const any = peer.post('process/waitAny',
+    { processes: views.map(({ id }) => ({ processId: id })) });
   await peer.request('process/list', {});
   server.signal('SIGTERM');
   for (const id of waits) checkRecord(await peer.result(id), { endedBy: 'shutdown' });
