@@ -31,6 +31,7 @@
 #include "runner/metrics.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
+#include "runner/waiting.h"
 #include "wire/http_request.h"
 #include "wire/line.h"
 #include "wire/ws_decoder.h"
@@ -131,6 +132,7 @@ struct run_conn {
     struct run_tenure *tenure; /* what it holds, one reference; NULL before initialize, or lost */
     uint64_t asked_ns; /* when the request was taken that is being dispatched; 0: none is, or
                         * whoever answers it later has taken the time over */
+    struct run_waitings waitings;
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;

@@ -124,6 +124,9 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_RESIZE] = run_process_resize,
     [WIRE_MSG_METHOD_ENVIRONMENT_INFO] = run_environment_info,
     [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
+    [WIRE_MSG_METHOD_PROCESS_WAIT] = run_process_wait,
+    [WIRE_MSG_METHOD_PROCESS_WAIT_ANY] = run_process_wait_any,
+    [WIRE_MSG_METHOD_PROCESS_LIST] = run_process_list,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
@@ -204,6 +207,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
     bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
+    run_waiting_cancel_all(conn, RUN_WAITING_OVER);
     if (tenure == NULL)
         return;
     if (!ends) {
@@ -219,6 +223,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
 void run_dispatch_give_up(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
+    run_waiting_cancel_all(conn, RUN_WAITING_GIVEN_UP);
     run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_unbind_all(tenure);

@@ -25,7 +25,7 @@ struct crowd {
     void (*write)(struct wire_json_writer *writer, struct wire_span id, uint64_t count,
                   uint64_t running);
     _Atomic uint64_t left, running;
-    uint64_t count;
+    uint64_t count, asked_ns;
     size_t id_bytes;
     uint8_t id[]; /* JSON */
 };
@@ -44,6 +44,7 @@ static void count_down(struct crowd *crowd)
     crowd->write(run_reply_begin(&reply, conn), wire_span_of(crowd->id, crowd->id_bytes),
                  crowd->count, atomic_load(&crowd->running));
     run_reply_send(&reply);
+    run_conn_note_answer(conn, crowd->asked_ns);
     free(crowd);
     run_conn_unref(conn);
 }
@@ -65,6 +66,8 @@ static struct crowd *crowd_new(struct run_request *request, const struct run_cro
         return NULL;
     crowd->conn = run_conn_ref(request->conn);
     crowd->write = call->write;
+    crowd->asked_ns = request->conn->asked_ns;
+    request->conn->asked_ns = 0; /* its answer takes the time */
     atomic_init(&crowd->left, 1);
     atomic_init(&crowd->running, 0);
     crowd->id_bytes = request->id.size;

@@ -21,6 +21,25 @@ void run_reply_send(struct run_reply *reply)
         run_conn_send_json(reply->conn, json);
 }
 
+void run_reply_send_counted(struct run_conn *conn, run_reply_write *write, const void *context)
+{
+    struct wire_json_writer writer;
+    struct wire_span json;
+    uint8_t *text;
+    wire_json_writer_init(&writer, NULL, 0);
+    write(&writer, context);
+    size_t size_bytes = writer.needed_bytes;
+    struct run_frame *frame = run_conn_message(conn, size_bytes, &text);
+    if (frame == NULL)
+        return;
+    wire_json_writer_init(&writer, text, size_bytes);
+    write(&writer, context);
+    int result = wire_json_writer_finish(&writer, &json);
+    assert(result == 0 && json.size == size_bytes);
+    (void)result;
+    run_conn_send(conn, RUN_FRAME_REPLY, frame);
+}
+
 void run_reply_text(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
                     struct wire_span argument)
 {

@@ -25,6 +25,12 @@ struct wire_json_writer *run_reply_begin(struct run_reply *reply, struct run_con
 /* Sends it. */
 void run_reply_send(struct run_reply *reply);
 
+/* Writes one whole message; called twice, and writes the same each time. */
+typedef void run_reply_write(struct wire_json_writer *writer, const void *context);
+
+/* Sends a reply of any size: counted first, then written into a frame that fits. */
+void run_reply_send_counted(struct run_conn *conn, run_reply_write *write, const void *context);
+
 /* Sends the error that a text of the table stands for. */
 void run_reply_text(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
                     struct wire_span argument);

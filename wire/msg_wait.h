@@ -1,5 +1,5 @@
 /*
- * process/wait, for the end of one process, and process/waitAny, for something to happen to one of
+ * process/wait, for the exit of one process, and process/waitAny, for something to happen to one of
  * many. Parsing and replies as in msg_process.h; a reply to waitAny is written in steps, whole only
  * after the last. Any thread.
  */
@@ -62,8 +62,8 @@ struct wire_msg_ready {
     struct wire_span process_id_json; /* as wire_msg_id_json gave it */
     enum wire_msg_ready_reason reason;
     uint64_t next_seq;
-    uint64_t match_seq; /* MATCH only, with the next: the chunk in which the match begins */
-    uint64_t match_offset;
+    uint64_t match_seq;    /* MATCH only: the chunk that has the last byte of the match */
+    uint64_t match_offset; /* in that chunk, of the byte behind the match: 1 or more */
 };
 
 /* Begins the reply; then each that is ready, then the end. */

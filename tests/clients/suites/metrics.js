@@ -168,8 +168,8 @@ metricsTest('sessions-by-state-and-kind', async (t) => {
 
 // What was read was delivered, or is counted as what it became.
 metricsTest('every-byte-of-output-is-accounted-for', async (t) => {
-  const server = await startServer(t, { args: ['--retain', '64KiB', '--tombstone-ttl', '0', '--detach-ttl', '0',
-    '--ping-interval', '1s'] });
+  const server = await startServer(t, { args: ['--retain', '64KiB', '--tombstone-ttl', '0',
+    '--detach-ttl', '0', '--ping-interval', '1s'] });
   const peer = await ready(t, server);
   await startProcess(t, peer, { argv: sh('exec cat /dev/zero') });
   peer.transport.socket.pause();
