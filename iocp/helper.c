@@ -87,8 +87,21 @@ void iocp_help_start(struct iocp_help *help, struct iocp_strand *strand, enum io
     iocp_op_prepare(&help->op, strand, IOCP_OP_HELP, on_done);
     help->work = work;
     iocp_op_begin(&help->op);
-    if (!enqueue(&strand->port->helpers[pool], help))
+    if (!enqueue(&strand->port->helpers[pool], help)) {
+        iocp_count(strand->port, IOCP_C_HELPER_REFUSED, 1);
         iocp_op_finish(&help->op, IOCP_E_BUSY, 0);
+    }
+}
+
+void iocp_helpers_stats(struct iocp_helpers *pool, struct iocp_stats *stats)
+{
+    size_t which = (size_t)(pool - pool->port->helpers);
+    iocp_lock_take(&pool->lock);
+    stats->helpers[which] = pool->count;
+    stats->helper_calls[which] = pool->waiting;
+    for (unsigned i = 0; i < pool->count; i++)
+        stats->helpers_busy[which] += pool->helpers[i].running != NULL;
+    iocp_lock_give(&pool->lock);
 }
 
 /* ---- Late calls ---- */
@@ -114,6 +127,7 @@ static unsigned find_late(struct iocp_helpers *pool, uint64_t now_ns, struct lat
         uint64_t due_ns = helper->running->started_ns + late_ns;
         if (due_ns <= now_ns) {
             helper->reported = true;
+            iocp_count(pool->port, IOCP_C_HELPER_LATE, 1);
             uint64_t elapsed_ns = now_ns - helper->running->started_ns;
             calls[found++] =
                 (struct late_call){helper->running->what, (unsigned)(elapsed_ns / 1000000)};

@@ -143,9 +143,21 @@ struct iocp_stats {
     uint64_t slabs_free;     /* slabs kept for reuse now */
     uint64_t timer_settings; /* system calls that set the timer */
     uint64_t wait_threads;   /* Windows: threads of the system that wait for processes, at most */
+    uint64_t slab_limit;     /* of slabs_leased, for reads */
+    uint64_t workers;
+    uint64_t helpers[IOCP_POOLS];      /* threads */
+    uint64_t helpers_busy[IOCP_POOLS]; /* of them: in a call now */
+    uint64_t helper_calls[IOCP_POOLS]; /* that wait for a helper now */
+    uint64_t helper_queue;             /* calls of a pool that may wait */
+    uint64_t helper_calls_late;        /* calls that were reported */
+    uint64_t helper_calls_refused;     /* calls that found the queue full */
 };
 /* Any thread. */
 void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats);
+
+/* Which of the port's workers the calling thread is, from 0; IOCP_WORKERS_MAX elsewhere. For
+ * numbers that each worker counts for itself (tally.h). Any thread. */
+unsigned iocp_worker_number(const struct iocp_port *port);
 
 /* ---- Operations and strands ----------------------------------------------------------------- */
 

@@ -75,8 +75,10 @@ static int open_workers(struct iocp_port *port, int *out_os_error)
     if (port->workers == NULL)
         return IOCP_E_NOMEM;
     port->worker_count = count;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         port->workers[i].port = port;
+        port->workers[i].number = i;
+    }
     for (unsigned i = 0; i < count; i++) {
         int os_error =
             iocp_thread_start(&port->workers[i].thread, iocp_worker_main, &port->workers[i]);
@@ -186,7 +188,14 @@ void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats)
         .slabs_leased = atomic_load(&port->slabs.leased) + atomic_load(&port->slabs.alone),
         .timer_settings = sum(port, IOCP_C_TIMER_SETTINGS),
         .wait_threads = iocp_backend_wait_threads(port),
+        .slab_limit = port->slabs.limit,
+        .workers = port->worker_count,
+        .helper_queue = port->options.helper_queue,
+        .helper_calls_late = sum(port, IOCP_C_HELPER_LATE),
+        .helper_calls_refused = sum(port, IOCP_C_HELPER_REFUSED),
     };
+    for (unsigned i = 0; i < IOCP_POOLS; i++)
+        iocp_helpers_stats(&port->helpers[i], &stats);
     iocp_lock_take(&port->slabs.lock);
     stats.slabs_free = port->slabs.free_count;
     iocp_lock_give(&port->slabs.lock);

@@ -37,6 +37,8 @@ enum iocp_counter {
     IOCP_C_READS_PENDING,
     IOCP_C_SLAB_WAITS,
     IOCP_C_TIMER_SETTINGS,
+    IOCP_C_HELPER_LATE,
+    IOCP_C_HELPER_REFUSED,
     IOCP_COUNTERS
 };
 
@@ -50,6 +52,7 @@ enum { IOCP_SPARE_SLABS = 4 }; /* a worker's own free slabs: most leases take no
 
 struct iocp_worker {
     struct iocp_port *port;
+    unsigned number; /* among the port's */
     struct iocp_ready ready;
     unsigned since_poll;      /* callbacks since the last look at the kernel */
     uint32_t turn_bytes;      /* read by the strand whose turn it is */
@@ -241,6 +244,8 @@ void iocp_timers_fire(struct iocp_port *port);
 /* Starts and ends the helper threads. Closing may follow an opening that failed halfway. */
 IOCP_MUST_CHECK int iocp_helpers_open(struct iocp_port *port, int *out_os_error);
 void iocp_helpers_close(struct iocp_port *port);
+/* Adds the numbers of the pool to stats. Any thread. */
+void iocp_helpers_stats(struct iocp_helpers *pool, struct iocp_stats *stats);
 
 /* ---- Backend: once per system ---- */
 

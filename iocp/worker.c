@@ -26,6 +26,14 @@ struct iocp_worker *iocp_worker_of(const struct iocp_port *port)
     return current_worker != NULL && current_worker->port == port ? current_worker : NULL;
 }
 
+unsigned iocp_worker_number(const struct iocp_port *port)
+{
+    const struct iocp_worker *worker = current_worker;
+    if (worker == NULL || worker->port != port)
+        return IOCP_WORKERS_MAX;
+    return worker->number;
+}
+
 void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n)
 {
     struct iocp_worker *worker = iocp_worker_of(port);

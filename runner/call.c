@@ -21,6 +21,8 @@ struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind
     }
     sess_request_init(&call->request, kind, answer, NULL);
     call->conn = run_conn_ref(conn);
+    call->asked_ns = conn->asked_ns;
+    conn->asked_ns = 0; /* its answer takes the time */
     call->write_bytes = 0;
     call->proc = NULL;
     call->write_key = 0;
@@ -75,6 +77,7 @@ void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t ke
 
 void run_call_free(struct run_call *call)
 {
+    run_conn_note_answer(call->conn, call->asked_ns);
     if (call->write_key == 0 || call->request.result == 0) {
         release(call);
         return;

@@ -14,6 +14,7 @@ struct run_call {
     uint64_t write_key;       /* the same; 0: none */
     struct run_notice forget; /* its write id, since nothing was written */
     size_t write_bytes;       /* of a write: counted among those that wait */
+    uint64_t asked_ns;        /* when the client asked; 0: he did not, or asked to wait */
     size_t id_bytes, name_bytes;
     uint8_t text[]; /* the request's id as JSON, then the session's name */
 };

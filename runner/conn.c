@@ -6,12 +6,15 @@
 
 #include "runner/dispatch.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { READ_BYTES = IOCP_READ_MAX };
+
+_Static_assert(RUN_METRICS_CONN_STATES == RUN_CONN_CLOSING + 1, "each state is counted");
 
 static struct run_conn *of_stream(struct iocp_stream *stream)
 {
@@ -27,6 +30,7 @@ static struct run_conn *of_read(struct iocp_op *op)
 void run_conn_set_state(struct run_conn *conn, enum run_conn_state state)
 {
     assert(state > conn->state);
+    run_metrics_move(conn->metrics, RUN_COUNT_CONNS + conn->state, RUN_COUNT_CONNS + state);
     conn->state = (uint8_t)state;
 }
 
@@ -145,6 +149,9 @@ static void on_end(struct run_conn *conn)
     conn->reader_ended = true;
     if (run_conn_is_open(conn))
         run_conn_feed_end(conn);
+    if (conn->state == RUN_CONN_HANDSHAKE && conn->answered)
+        return; /* it waits for its answer */
+    conn->cut = RUN_CUT_CLIENT;
     if (conn->state < RUN_CONN_ENDING)
         run_conn_end(conn, 0, "the client closed the connection");
     else if (conn->state == RUN_CONN_LINGERING)
@@ -165,7 +172,7 @@ static void on_read(struct iocp_op *op)
     if (op->result == IOCP_E_END)
         on_end(conn);
     else
-        run_conn_drop(conn);
+        run_conn_drop_for(conn, RUN_CUT_LOST);
 }
 
 /* ---- Closing ---- */
@@ -185,12 +192,25 @@ static void on_close(struct iocp_op *op)
     iocp_post(&conn->leave);
 }
 
+/* The first step of every end. */
+static void be_over(struct run_conn *conn)
+{
+    run_metrics_add(conn->metrics, RUN_COUNT_CUTS + conn->cut, 1);
+    run_dispatch_conn_over(conn);
+}
+
+void run_conn_drop_for(struct run_conn *conn, enum run_cut cut)
+{
+    conn->cut = (uint8_t)cut;
+    run_conn_drop(conn);
+}
+
 void run_conn_drop(struct run_conn *conn)
 {
     if (conn->state == RUN_CONN_CLOSING)
         return;
     if (conn->state < RUN_CONN_ENDING)
-        run_dispatch_conn_over(conn);
+        be_over(conn);
     run_conn_set_state(conn, RUN_CONN_CLOSING);
     iocp_timer_cancel(&conn->timer);
     iocp_close_start(conn->reader);
@@ -204,7 +224,7 @@ void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason
     if (conn->state >= RUN_CONN_ENDING)
         return;
     run_server_log_conn(conn, "connection_ending", reason);
-    run_dispatch_conn_over(conn);
+    be_over(conn);
     if (conn->framing == RUN_FRAMING_WS && close_code != 0) {
         uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
         size_t size = wire_ws_close_frame(frame, close_code, wire_span_text(reason));
@@ -225,7 +245,7 @@ static void on_timer(struct iocp_op *op)
         return;
     if (conn->state < RUN_CONN_ENDING)
         run_server_log_conn(conn, "connection_dropped", "not initialized in time");
-    run_conn_drop(conn);
+    run_conn_drop_for(conn, RUN_CUT_NOT_INITIALIZED);
 }
 
 void run_conn_settle(struct run_conn *conn)
@@ -260,7 +280,8 @@ void run_conn_checked(struct run_conn *conn, bool allowed)
     if (!allowed) {
         run_server_log_conn(conn, "connection_refused",
                             "the user at its other end is another one, or not known");
-        run_conn_drop(conn);
+        run_metrics_add(conn->metrics, RUN_COUNT_REFUSALS + RUN_REFUSED_PEER, 1);
+        run_conn_drop_for(conn, RUN_CUT_REFUSED);
         return;
     }
     enum run_listen_kind kind = conn->listener->url.kind;
@@ -287,13 +308,15 @@ static void on_stop(struct iocp_op *op)
 
 void run_conn_session_left(struct run_conn *conn)
 {
-    if (conn->stopping && (conn->tenure == NULL || conn->tenure->table.count == 0))
-        run_conn_end(conn, WIRE_WS_CLOSE_GOING_AWAY, "the server is shutting down");
+    if (!conn->stopping || (conn->tenure != NULL && run_tombstones_living(conn->tenure) > 0))
+        return;
+    conn->cut = RUN_CUT_SHUTDOWN;
+    run_conn_end(conn, WIRE_WS_CLOSE_GOING_AWAY, "the server is shutting down");
 }
 
 static void on_lost(struct iocp_op *op)
 {
-    run_conn_drop(IOCP_OWNER(op, struct run_conn, lost));
+    run_conn_drop_for(IOCP_OWNER(op, struct run_conn, lost), RUN_CUT_NO_MEMORY);
 }
 
 /* Somebody wants what this connection holds: a client that is there answers a ping. */
@@ -384,6 +407,7 @@ static struct run_conn *conn_alloc(struct run_server *server, struct run_listene
         return NULL;
     }
     conn->server = server;
+    conn->metrics = &server->metrics;
     conn->listener = listener;
     conn->state = RUN_CONN_CHECKING;
     conn->counts_as_new = listener->url.kind != RUN_LISTEN_STDIO;

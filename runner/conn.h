@@ -28,6 +28,7 @@
 #define RUN_CONN_H
 
 #include "runner/conn_ack.h"
+#include "runner/metrics.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
 #include "runner/waiting.h"
@@ -41,7 +42,6 @@ enum {
     RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
     RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
-    RUN_TOMBSTONE_MS = 30 * 1000,               /* an id stays taken after the close */
     RUN_SNIFF_BYTES = 4,                        /* "GET " */
     RUN_NEW_CONN_MS = 10 * 1000,                /* to get initialized */
     RUN_NEW_MESSAGE_BYTES = 64 * 1024,          /* a message before that */
@@ -77,22 +77,26 @@ struct run_listener;
 struct run_conn {
     struct iocp_strand strand;
     struct run_server *server;
+    struct run_metrics *metrics; /* the server's */
     struct run_listener *listener;
     struct run_conn *next, *prev; /* the server's list; of the server's strand */
     _Atomic uint32_t refs;
     uint32_t number; /* for the log */
 
-    uint8_t state;      /* enum run_conn_state; changed by run_conn_set_state alone */
-    uint8_t framing;    /* enum run_framing */
-    uint8_t dialect;    /* enum run_dialect */
-    uint8_t greeting;   /* enum run_greeting */
-    bool counts_as_new; /* among the connections that have not initialized yet */
-    bool held;          /* requests wait until replies have gone out */
-    bool reader_ended;  /* the peer sends nothing more */
-    uint8_t sniffed;    /* SNIFFING: bytes of "GET " that came */
-    bool stopping;      /* the server shuts down: ends when its last session has */
-    bool greeted_early; /* `initialized` came while RESUMING */
-    bool probing;       /* somebody waits for the next pong */
+    uint8_t state;        /* enum run_conn_state; changed by run_conn_set_state alone */
+    uint8_t framing;      /* enum run_framing */
+    uint8_t dialect;      /* enum run_dialect */
+    uint8_t greeting;     /* enum run_greeting */
+    bool counts_as_new;   /* among the connections that have not initialized yet */
+    bool held;            /* requests wait until replies have gone out */
+    bool answered;        /* HANDSHAKE: the request is being answered, what follows is discarded */
+    uint8_t cut;          /* enum run_cut: why it ends, for the metrics */
+    bool reader_ended;    /* the peer sends nothing more */
+    uint8_t sniffed;      /* SNIFFING: bytes of "GET " that came */
+    bool stopping;        /* the server shuts down: ends when its last session has */
+    bool greeted_early;   /* `initialized` came while RESUMING */
+    bool probing;         /* somebody waits for the next pong */
+    bool wants_lifecycle; /* process/started and process/failed; set before any process is */
     uint8_t open_streams;
 
     struct iocp_stream streams[2];
@@ -105,7 +109,7 @@ struct run_conn {
     struct iocp_op end;                  /* the first and the last callback */
     struct iocp_op leave;                /* out of the server's list; on the server's strand */
     struct iocp_timer timer;             /* the deadline of a new connection, then of lingering */
-    struct iocp_help check;              /* who is at the other end */
+    struct iocp_help check;              /* who is at the other end; then, of the metrics */
     iocp_handle check_handle;
     bool check_allowed; /* what it found */
 
@@ -127,6 +131,8 @@ struct run_conn {
 
     struct run_tenure *tenure; /* what it holds, one reference; NULL before initialize, or lost */
     struct run_waitings waitings;
+    uint64_t asked_ns; /* when the request was taken that is being dispatched; 0: none is, or
+                        * whoever answers it later has taken the time over */
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;
@@ -162,12 +168,16 @@ struct run_frame *run_conn_message(struct run_conn *conn, size_t size_bytes, uin
 /* Sends a whole JSON text as a reply. Any thread with a reference. */
 void run_conn_send_json(struct run_conn *conn, struct wire_span json);
 
+/* A request that was taken at asked_ns has been answered; 0: there was none. Any thread. */
+void run_conn_note_answer(struct run_conn *conn, uint64_t asked_ns);
+
 /* Ends the connection in good order: what is queued goes out, WebSocket with this close code and
  * reason. Its sessions end now. On the strand; the first call counts. */
 void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason);
 
 /* Ends it at once, because the peer is gone or does not read. On the strand. */
 void run_conn_drop(struct run_conn *conn);
+void run_conn_drop_for(struct run_conn *conn, enum run_cut cut);
 
 /* No memory for a frame: the client cannot be told all, so it is told nothing more. Any thread. */
 void run_conn_lose(struct run_conn *conn);
@@ -208,6 +218,8 @@ void run_conn_begin(struct run_conn *conn, enum run_framing framing);
 void run_conn_free_request(struct run_conn *conn);
 /* Takes bytes in HANDSHAKE; conn_http.c. They may be overwritten. */
 void run_conn_feed_http(struct run_conn *conn, uint8_t *data, size_t size);
+/* Answers a request for the metrics, now or after a helper's look; conn_metrics.c. */
+void run_conn_answer_metrics(struct run_conn *conn);
 /* Takes bytes in OPEN; conn_messages.c. */
 void run_conn_feed_messages(struct run_conn *conn, uint8_t *data, size_t size);
 /* The end of the peer's bytes in OPEN; conn_messages.c. */

@@ -1,7 +1,7 @@
 /*
- * The HTTP side of a connection: one request, which is a WebSocket handshake or a health question.
- * Who may connect is decided here, in this order: Host, Origin, path, token. On the connection's
- * strand.
+ * The HTTP side of a connection: one request, which is a WebSocket handshake, a health question or
+ * one for the metrics. Who may connect is decided here, in this order: Host, Origin, path, token.
+ * On the connection's strand.
  */
 #include "runner/conn.h"
 #include "runner/server.h"
@@ -28,6 +28,7 @@ static void answer(struct run_conn *conn, int status, const char *body)
     ptrdiff_t size = wire_http_response_write(&response, buffer, sizeof(buffer));
     assert(size > 0);
     run_conn_send_raw(conn, RUN_FRAME_REPLY, buffer, (size_t)size);
+    conn->cut = RUN_CUT_HTTP;
     run_conn_end(conn, 0, body);
 }
 
@@ -37,25 +38,31 @@ static void answer_error(struct run_conn *conn, int error)
     ptrdiff_t size = wire_http_response_write_error(error, buffer, sizeof(buffer));
     assert(size > 0);
     run_conn_send_raw(conn, RUN_FRAME_REPLY, buffer, (size_t)size);
+    run_metrics_add(conn->metrics, RUN_COUNT_REFUSALS + RUN_REFUSED_REQUEST, 1);
+    conn->cut = RUN_CUT_HTTP;
     run_conn_end(conn, 0, wire_http_error_text(error));
 }
 
-/* Why the request is refused, whatever it asks for; 0: it is not. */
-static int refusal(const struct run_conn *conn, const struct wire_http_upgrade *asked,
-                   const char **out_body)
+static void refuse(struct run_conn *conn, enum run_refusal why, int status, const char *body)
+{
+    run_metrics_add(conn->metrics, RUN_COUNT_REFUSALS + why, 1);
+    answer(conn, status, body);
+}
+
+/* Refuses what comes from a place that nobody may ask from, whatever is asked. */
+static bool is_refused(struct run_conn *conn, const struct wire_http_upgrade *asked)
 {
     const struct run_server *server = conn->server;
     bool tcp = conn->listener->url.kind == RUN_LISTEN_WS;
     if (tcp &&
-        !run_auth_check_host(&server->hosts, (const char *)asked->host.data, asked->host.size)) {
-        *out_body = "Host must be an IP address, localhost, or a name given by --allow-host\n";
-        return 403;
-    }
-    if (asked->origin.data != NULL) {
-        *out_body = "requests from web pages are refused\n";
-        return 403;
-    }
-    return 0;
+        !run_auth_check_host(&server->hosts, (const char *)asked->host.data, asked->host.size))
+        refuse(conn, RUN_REFUSED_HOST, 403,
+               "Host must be an IP address, localhost, or a name given by --allow-host\n");
+    else if (asked->origin.data != NULL)
+        refuse(conn, RUN_REFUSED_ORIGIN, 403, "requests from web pages are refused\n");
+    else
+        return false;
+    return true;
 }
 
 static bool is_health_path(struct wire_span path)
@@ -64,28 +71,47 @@ static bool is_health_path(struct wire_span path)
            wire_span_equal(path, wire_span_text("/healthz"));
 }
 
+static bool is_metrics_path(const struct run_conn *conn, struct wire_span path)
+{
+    return !conn->server->options->no_metrics && wire_span_equal(path, wire_span_text("/metrics"));
+}
+
+/* A path of which there is something to read. kind is what wire_http_upgrade_check gave. */
+static void answer_question(struct run_conn *conn, int kind, bool metrics)
+{
+    if (kind < 0)
+        answer_error(conn, kind);
+    else if (kind != WIRE_HTTP_PLAIN)
+        refuse(conn, RUN_REFUSED_REQUEST, 404, "WebSocket clients connect to /\n");
+    else if (metrics)
+        run_conn_answer_metrics(conn);
+    else
+        answer(conn, 200, "ok\n");
+}
+
 /* Answers everything but a good handshake; true: it is one. */
 static bool may_upgrade(struct run_conn *conn, struct wire_http_upgrade *out_upgrade)
 {
     const struct run_auth *auth = &conn->server->auth;
-    const char *body = NULL;
     int kind = wire_http_upgrade_check(conn->request, out_upgrade);
-    int status = refusal(conn, out_upgrade, &body);
     struct wire_span path = wire_http_request_path(conn->request);
     const struct wire_span *given = &out_upgrade->authorization;
-    if (status != 0)
-        answer(conn, status, body);
-    else if (kind == WIRE_HTTP_PLAIN && is_health_path(path))
-        answer(conn, 200, "ok\n");
-    else if (!wire_span_equal(path, wire_span_text("/")))
-        answer(conn, 404, "nothing is here; WebSocket clients connect to /\n");
+    bool metrics = is_metrics_path(conn, path);
+    if (is_refused(conn, out_upgrade))
+        return false;
+    if (is_health_path(path))
+        answer_question(conn, kind, false);
+    else if (!metrics && !wire_span_equal(path, wire_span_text("/")))
+        refuse(conn, RUN_REFUSED_REQUEST, 404, "nothing is here; WebSocket clients connect to /\n");
     else if (conn->listener->url.kind == RUN_LISTEN_WS &&
              !run_auth_check_token(auth, (const char *)given->data, given->size))
-        answer(conn, 401, "a bearer token is required\n");
+        refuse(conn, RUN_REFUSED_TOKEN, 401, "a bearer token is required\n");
+    else if (metrics)
+        answer_question(conn, kind, true);
     else if (kind < 0)
         answer_error(conn, kind);
     else if (kind == WIRE_HTTP_PLAIN)
-        answer(conn, 426, "this is a WebSocket server\n");
+        refuse(conn, RUN_REFUSED_REQUEST, 426, "this is a WebSocket server\n");
     else
         return true;
     return false;
@@ -117,7 +143,7 @@ static bool obtain_request(struct run_conn *conn)
         return true;
     conn->request = malloc(sizeof(*conn->request));
     if (conn->request == NULL) {
-        run_conn_drop(conn);
+        run_conn_drop_for(conn, RUN_CUT_NO_MEMORY);
         return false;
     }
     wire_http_request_init(conn->request, NULL);
@@ -127,7 +153,7 @@ static bool obtain_request(struct run_conn *conn)
 void run_conn_feed_http(struct run_conn *conn, uint8_t *data, size_t size)
 {
     size_t used = 0;
-    if (!obtain_request(conn))
+    if (conn->answered || !obtain_request(conn))
         return;
     int result = wire_http_request_push(conn->request, wire_span_of(data, size), &used);
     if (result == WIRE_HTTP_MORE)

@@ -17,9 +17,11 @@ static void feed_lines(struct run_conn *conn, uint8_t *data, size_t size)
             break;
         run_dispatch_message(conn, line);
     }
-    if (result < 0)
-        run_conn_end(conn, 0,
-                     result == WIRE_LINE_ERR_TOO_LONG ? "a message is too long" : "out of memory");
+    if (result >= 0)
+        return;
+    bool too_long = result == WIRE_LINE_ERR_TOO_LONG;
+    conn->cut = too_long ? RUN_CUT_TOO_LARGE : RUN_CUT_NO_MEMORY;
+    run_conn_end(conn, 0, too_long ? "a message is too long" : "out of memory");
 }
 
 static void take_ping(struct run_conn *conn, struct wire_span payload)
@@ -42,6 +44,7 @@ static void take_close(struct run_conn *conn, const struct wire_ws_event *event)
     uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
     size_t size = wire_ws_close_frame(frame, event->close_code, wire_span_of(NULL, 0));
     run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
+    conn->cut = RUN_CUT_CLIENT;
     run_conn_end(conn, 0, "the client closed the WebSocket");
 }
 
@@ -64,6 +67,18 @@ static void take_event(struct run_conn *conn, const struct wire_ws_event *event)
     }
 }
 
+static enum run_cut ws_cut(int error)
+{
+    switch (error) {
+    case WIRE_WS_ERR_TOO_BIG:
+        return RUN_CUT_TOO_LARGE;
+    case WIRE_WS_ERR_NO_MEMORY:
+        return RUN_CUT_NO_MEMORY;
+    default:
+        return RUN_CUT_PROTOCOL;
+    }
+}
+
 static void feed_ws(struct run_conn *conn, uint8_t *data, size_t size)
 {
     struct wire_ws_event event;
@@ -75,8 +90,10 @@ static void feed_ws(struct run_conn *conn, uint8_t *data, size_t size)
             break;
         take_event(conn, &event);
     }
-    if (result < 0)
-        run_conn_end(conn, (uint16_t)wire_ws_error_code(result), wire_ws_error_text(result));
+    if (result >= 0)
+        return;
+    conn->cut = ws_cut(result);
+    run_conn_end(conn, (uint16_t)wire_ws_error_code(result), wire_ws_error_text(result));
 }
 
 void run_conn_feed_messages(struct run_conn *conn, uint8_t *data, size_t size)

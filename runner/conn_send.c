@@ -6,6 +6,7 @@
 #include "runner/conn.h"
 #include "runner/proc.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 void run_conn_send(struct run_conn *conn, enum run_frame_class class, struct run_frame *frame)
 {
+    run_metrics_queue(conn->metrics, class, frame->size_bytes); /* before anybody can send it */
     run_outq_push(&conn->queue, class, frame);
     iocp_kick(&conn->flush);
 }
@@ -45,6 +47,13 @@ void run_conn_send_json(struct run_conn *conn, struct wire_span json)
         return;
     memcpy(text, json.data, json.size);
     run_conn_send(conn, RUN_FRAME_REPLY, frame);
+}
+
+void run_conn_note_answer(struct run_conn *conn, uint64_t asked_ns)
+{
+    if (asked_ns != 0)
+        run_metrics_observe(conn->metrics, RUN_HISTOGRAM_REQUEST,
+                            iocp_now_ns(conn->strand.port) - asked_ns);
 }
 
 void run_conn_send_raw(struct run_conn *conn, enum run_frame_class class, const void *data,
@@ -89,8 +98,13 @@ static void discard_queue(struct run_conn *conn)
     enum run_frame_class class;
     struct run_frame *frame;
     run_outq_collect(&conn->queue);
-    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL)
+    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
+        unsigned worker = iocp_worker_number(conn->strand.port);
+        struct run_metrics_part *part = &conn->metrics->parts[worker];
+        run_metrics_unqueue(part, worker, class, frame->size_bytes);
+        iocp_tally_add(&part->counts[RUN_COUNT_DROPPED], worker, frame->chunk_bytes);
         release(conn, frame, class, false);
+    }
 }
 
 /* Takes frames for one write. */
@@ -110,6 +124,35 @@ static unsigned take_frames(struct run_conn *conn)
         count++;
     }
     return count;
+}
+
+/* The frames of a write go to the system now. */
+static void note_handed(struct run_conn *conn)
+{
+    unsigned worker = iocp_worker_number(conn->strand.port);
+    struct run_metrics_part *part = &conn->metrics->parts[worker];
+    for (unsigned i = 0; i < conn->sending_count; i++) {
+        uint64_t read_ns = conn->sending[i]->read_ns;
+        if (read_ns != 0)
+            run_times_add(&part->times[RUN_HISTOGRAM_OUTPUT], worker, conn->progress_ns - read_ns);
+    }
+    iocp_tally_add(&part->counts[RUN_COUNT_WRITING], worker, 1);
+}
+
+/* The write of these frames has ended. */
+static void note_written(struct run_conn *conn, bool whole)
+{
+    unsigned worker = iocp_worker_number(conn->strand.port);
+    struct run_metrics_part *part = &conn->metrics->parts[worker];
+    uint64_t chunk_bytes = 0;
+    for (unsigned i = 0; i < conn->sending_count; i++) {
+        const struct run_frame *frame = conn->sending[i];
+        chunk_bytes += frame->chunk_bytes;
+        run_metrics_unqueue(part, worker, conn->sending_class[i], frame->size_bytes);
+    }
+    unsigned count = whole ? RUN_COUNT_DELIVERED : RUN_COUNT_DROPPED;
+    iocp_tally_add(&part->counts[count], worker, chunk_bytes);
+    iocp_tally_add(&part->counts[RUN_COUNT_WRITING], worker, UINT64_MAX); /* one less */
 }
 
 /* Everything is out: the peer gets time to read it. A deadline that runs still is soon enough. */
@@ -145,6 +188,7 @@ void run_conn_flush(struct run_conn *conn)
     }
     conn->progress_bytes = 0;
     conn->progress_ns = iocp_now_ns(conn->strand.port);
+    note_handed(conn);
     iocp_write_start(conn->writer, conn->vecs, conn->sending_count);
 }
 
@@ -154,12 +198,13 @@ void run_conn_on_write(struct iocp_op *op)
     struct run_conn *conn = IOCP_OWNER(op->strand, struct run_conn, strand);
     assert(stream == conn->writer);
     (void)stream;
+    note_written(conn, op->result == 0);
     for (unsigned i = 0; i < conn->sending_count; i++)
         release(conn, conn->sending[i], (enum run_frame_class)conn->sending_class[i],
                 op->result == 0);
     conn->sending_count = 0;
     if (op->result != 0)
-        run_conn_drop(conn);
+        run_conn_drop_for(conn, RUN_CUT_LOST);
     else if (run_conn_is_open(conn) && run_acks_want_ping(conn))
         run_acks_ping(conn);
     run_conn_flush(conn);
@@ -197,10 +242,12 @@ void run_conn_clock(struct run_conn *conn)
     bool pong_late = since_ns != 0 && now_ns - since_ns >= timeout_ns;
     if (conn->state == RUN_CONN_CLOSING)
         return;
+    if (conn->tenure != NULL)
+        run_tombstones_sweep(conn->tenure);
     if (is_stuck(conn, now_ns, timeout_ns) || pong_late) {
         run_server_log_conn(conn, "connection_dropped",
                             pong_late ? "no pong in time" : "the client does not read");
-        run_conn_drop(conn);
+        run_conn_drop_for(conn, pong_late ? RUN_CUT_NO_PONG : RUN_CUT_NOT_READING);
         return;
     }
     if (run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS && ping_is_due(conn, now_ns)) {

@@ -7,6 +7,7 @@
 #include "runner/call.h"
 #include "runner/reply.h"
 #include "runner/server.h"
+#include "runner/tombstone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +16,19 @@ enum { SMALL_PARAMS_BYTES = 4096 }; /* decoded on the stack: nearly every messag
 
 /* ---- What is wrong with a message ---- */
 
+static void end_for_misuse(struct run_conn *conn, const char *reason)
+{
+    conn->cut = RUN_CUT_PROTOCOL;
+    run_conn_end(conn, WIRE_WS_CLOSE_POLICY, reason);
+}
+
 static void refuse_unparsable(struct run_conn *conn, const struct wire_rpc_problem *problem)
 {
     bool ws = conn->framing == RUN_FRAMING_WS;
     char text[192];
     struct run_reply reply;
     if (conn->dialect == RUN_DIALECT_V0) {
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "failed to parse JSON-RPC message");
+        end_for_misuse(conn, "failed to parse JSON-RPC message");
         return;
     }
     int size = snprintf(text, sizeof(text), "connection %u: %s at byte %zu", conn->number,
@@ -92,6 +99,15 @@ static bool has_greeted(struct run_request *request)
     return request->conn->tenure != NULL;
 }
 
+void run_dispatch_refuse_process(struct run_request *request, struct wire_span process_id)
+{
+    struct run_reply reply;
+    bool expired = run_tombstone_is_expired(request->conn->tenure, process_id);
+    wire_rpc_write_unknown_process(run_reply_begin(&reply, request->conn), request->id, process_id,
+                                   expired ? "expired" : "neverExisted");
+    run_reply_send(&reply);
+}
+
 /* ---- Requests ---- */
 
 typedef void run_method(struct run_request *request);
@@ -107,6 +123,10 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_WAIT] = run_process_wait,
     [WIRE_MSG_METHOD_PROCESS_WAIT_ANY] = run_process_wait_any,
     [WIRE_MSG_METHOD_PROCESS_LIST] = run_process_list,
+    [WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN] = run_process_close_stdin,
+    [WIRE_MSG_METHOD_PROCESS_RESIZE] = run_process_resize,
+    [WIRE_MSG_METHOD_ENVIRONMENT_INFO] = run_environment_info,
+    [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
@@ -147,9 +167,9 @@ static void take_request(struct run_request *request, struct wire_json_scratch *
 static void take_notification(struct run_conn *conn, struct wire_span name)
 {
     if (wire_msg_method_find(name) != WIRE_MSG_METHOD_INITIALIZED)
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected notification");
+        end_for_misuse(conn, "unexpected notification");
     else if (conn->greeting == RUN_GREETING_NONE)
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "initialized came before initialize");
+        end_for_misuse(conn, "initialized came before initialize");
     else if (conn->greeting == RUN_GREETING_RESUMING)
         conn->greeted_early = true;
     else
@@ -162,9 +182,11 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
     struct wire_json_scratch scratch;
     struct wire_rpc_message message;
     struct wire_rpc_problem problem;
+    conn->asked_ns = iocp_now_ns(conn->strand.port);
     wire_json_scratch_init(&scratch, memory, sizeof(memory), conn->json_seed);
     int kind = wire_rpc_parse(document, &scratch, &message, &problem);
     if (kind < 0) {
+        conn->asked_ns = 0;
         refuse_unparsable(conn, &problem);
         return;
     }
@@ -174,7 +196,9 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
     else if (kind == WIRE_RPC_NOTIFICATION)
         take_notification(conn, message.method);
     else
-        run_conn_end(conn, WIRE_WS_CLOSE_POLICY, "unexpected response");
+        end_for_misuse(conn, "unexpected response");
+    run_conn_note_answer(conn, kind == WIRE_RPC_REQUEST ? conn->asked_ns : 0);
+    conn->asked_ns = 0;
 }
 
 /* ---- The end ---- */
@@ -182,8 +206,7 @@ void run_dispatch_message(struct run_conn *conn, struct wire_span document)
 void run_dispatch_conn_over(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
-    bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping ||
-                run_server_detach_ttl_ns(conn->server) == 0;
+    bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
     run_waiting_cancel_all(conn, RUN_WAITING_OVER);
     if (tenure == NULL)
         return;

@@ -35,6 +35,10 @@ void run_dispatch_stop(struct run_conn *conn, bool force);
 /* Answers a request whose params the parser refused. */
 void run_dispatch_refuse_params(struct run_request *request);
 
+/* Answers a request for a process that is not in the table, and says in `data` why: its time is
+ * over, or it never was. */
+void run_dispatch_refuse_process(struct run_request *request, struct wire_span process_id);
+
 /* Methods; each answers the request, now or later. */
 void run_v0_exec(struct run_request *request);
 void run_v0_write(struct run_request *request);
@@ -46,6 +50,10 @@ void run_process_terminate(struct run_request *request);
 void run_process_wait(struct run_request *request);     /* dispatch_wait.c */
 void run_process_wait_any(struct run_request *request); /* dispatch_wait_any.c */
 void run_process_list(struct run_request *request);     /* dispatch_list.c */
+void run_process_close_stdin(struct run_request *request);
+void run_process_resize(struct run_request *request);
+void run_environment_info(struct run_request *request);
+void run_environment_status(struct run_request *request);
 /* The handshake; dispatch_initialize.c. */
 void run_initialize(struct run_request *request);
 

@@ -25,6 +25,12 @@ static void welcome(struct run_conn *conn, struct wire_span request_id)
     run_conn_settle(conn);
 }
 
+/* What the client asked for beside its name. */
+static void note_wishes(struct run_conn *conn, const struct wire_msg_initialize *asked)
+{
+    conn->wants_lifecycle = (asked->extensions & WIRE_MSG_EXTENSION_LIFECYCLE) != 0;
+}
+
 static void begin_tenure(struct run_request *request)
 {
     struct run_conn *conn = request->conn;
@@ -93,9 +99,10 @@ static void on_resumed(struct run_resume *resume)
     run_proc_bind_all(&resuming->binding, conn);
 }
 
-static void resume_tenure(struct run_request *request, struct wire_span id)
+static void resume_tenure(struct run_request *request, const struct wire_msg_initialize *asked)
 {
     struct run_conn *conn = request->conn;
+    struct wire_span id = asked->resume_session_id;
     struct resuming *resuming = NULL;
     if (id.size != RUN_TENURE_ID_BYTES) {
         run_reply_text(conn, request->id, WIRE_RPC_TEXT_UNKNOWN_SESSION, id);
@@ -110,8 +117,24 @@ static void resume_tenure(struct run_request *request, struct wire_span id)
     resuming->request_id_bytes = request->id.size;
     memcpy(resuming->request_id, request->id.data, request->id.size);
     resuming->resume.done = on_resumed;
+    resuming->resume.take_over = asked->take_over;
     conn->greeting = RUN_GREETING_RESUMING;
     run_resume_start(&resuming->resume, conn);
+}
+
+void run_environment_info(struct run_request *request)
+{
+    struct run_reply reply;
+    wire_msg_environment_info_reply(run_reply_begin(&reply, request->conn), request->id,
+                                    run_server_environment(request->conn->server));
+    run_reply_send(&reply);
+}
+
+void run_environment_status(struct run_request *request)
+{
+    struct run_reply reply;
+    wire_msg_environment_status_reply(run_reply_begin(&reply, request->conn), request->id);
+    run_reply_send(&reply);
 }
 
 void run_initialize(struct run_request *request)
@@ -122,8 +145,11 @@ void run_initialize(struct run_request *request)
         run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_INITIALIZE_TWICE, none);
     else if (wire_msg_initialize_parse(&request->parser, request->params, &asked) != 0)
         run_dispatch_refuse_params(request);
-    else if (asked.resume_session_id.data != NULL)
-        resume_tenure(request, asked.resume_session_id);
-    else
-        begin_tenure(request);
+    else {
+        note_wishes(request->conn, &asked);
+        if (asked.resume_session_id.data != NULL)
+            resume_tenure(request, &asked);
+        else
+            begin_tenure(request);
+    }
 }

@@ -1,10 +1,12 @@
 /*
- * The methods of the dialect process. Requests come on the connection's strand, answers of sessions
- * on theirs.
+ * Starting processes and writing to them, in the dialect process. Requests come on the connection's
+ * strand, answers of sessions on theirs.
  */
 #include "runner/call.h"
 #include "runner/dispatch.h"
+#include "runner/labels.h"
 #include "runner/reply.h"
+#include "runner/server.h"
 #include "runner/start.h"
 #include "wire/msg_process.h"
 
@@ -24,6 +26,20 @@ static bool asks_for_sandbox(struct run_request *request,
     return reason != NULL;
 }
 
+/* A server may be told to take no specs of a form. */
+static bool takes_form(struct run_request *request, enum wire_msg_start_form form)
+{
+    const struct run_options *options = request->conn->server->options;
+    const char *refusal = NULL;
+    if (form == WIRE_MSG_START_DIRECT && options->no_direct_exec)
+        refusal = "direct";
+    else if (form == WIRE_MSG_START_PREPARED && options->no_prepared_exec)
+        refusal = "prepared";
+    if (refusal != NULL)
+        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SPEC_OFF, wire_span_text(refusal));
+    return refusal == NULL;
+}
+
 static enum sess_stdio stdio_of(const struct wire_msg_process_start *asked)
 {
     if (asked->tty)
@@ -31,14 +47,25 @@ static enum sess_stdio stdio_of(const struct wire_msg_process_start *asked)
     return asked->pipe_stdin ? SESS_STDIO_PIPES : SESS_STDIO_OUTPUT;
 }
 
+/* Time that a number of milliseconds says, as far as the clock reaches. */
+static uint64_t detach_ttl_ns(const struct run_request *request,
+                              const struct wire_msg_number *asked_ms)
+{
+    uint64_t most_ms = INT64_MAX / 1000000 / 2;
+    if (!asked_ms->is_present)
+        return run_server_detach_ttl_ns(request->conn->server);
+    return (asked_ms->value < most_ms ? asked_ms->value : most_ms) * 1000000;
+}
+
 void run_process_start(struct run_request *request)
 {
     struct wire_msg_process_start asked = {0};
+    struct sess_label labels[WIRE_MSG_LABELS_MAX];
     if (wire_msg_process_start_parse(&request->parser, request->params, &asked) != 0) {
         run_dispatch_refuse_params(request);
         return;
     }
-    if (asks_for_sandbox(request, &asked))
+    if (asks_for_sandbox(request, &asked) || !takes_form(request, asked.form))
         return;
     struct run_start start = {
         .id = asked.process_id,
@@ -48,6 +75,15 @@ void run_process_start(struct run_request *request)
         .env = &asked.env,
         .env_policy = &asked.env_policy,
         .stdio = stdio_of(&asked),
+        .rows = asked.rows,
+        .columns = asked.cols,
+        .labels = labels,
+        .label_count = run_labels_of(&asked.labels, labels),
+        .limits = {.wall_ms = asked.limits.wall_ms,
+                   .idle_ms = asked.limits.idle_ms,
+                   .no_output_ms = asked.limits.no_output_ms,
+                   .output_bytes = asked.limits.output_bytes},
+        .detach_ttl_ns = detach_ttl_ns(request, &asked.detach_ttl_ms),
     };
     run_start(request, &start);
 }
@@ -117,77 +153,4 @@ void run_process_write(struct run_request *request)
         answer_write(request, WIRE_MSG_WRITE_UNKNOWN_PROCESS);
     else
         write_to(request, proc, &asked);
-}
-
-/* ---- Signal ---- */
-
-static void answer_signal(struct run_conn *conn, struct wire_span id)
-{
-    struct run_reply reply;
-    wire_msg_process_signal_reply(run_reply_begin(&reply, conn), id);
-    run_reply_send(&reply);
-}
-
-static void signal_answered(struct sess_request *request)
-{
-    struct run_call *call = run_call_of(request);
-    answer_signal(call->conn, run_call_id(call));
-    run_call_free(call);
-}
-
-void run_process_signal(struct run_request *request)
-{
-    struct wire_msg_process_signal asked = {0};
-    if (wire_msg_process_signal_parse(&request->parser, request->params, &asked) != 0) {
-        run_dispatch_refuse_params(request);
-        return;
-    }
-    struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
-    if (proc == NULL) {
-        answer_signal(request->conn, request->id);
-        return;
-    }
-    struct run_call *call = run_call_new(request->conn, SESS_REQUEST_INTERRUPT, request->id,
-                                         asked.process_id, signal_answered);
-    if (call != NULL)
-        run_call_post(call, proc);
-}
-
-/* ---- Terminate ---- */
-
-static void answer_terminate(struct run_conn *conn, struct wire_span id, bool was_running)
-{
-    struct run_reply reply;
-    wire_msg_process_terminate_reply(run_reply_begin(&reply, conn), id, was_running);
-    run_reply_send(&reply);
-}
-
-static void terminate_answered(struct sess_request *request)
-{
-    struct run_call *call = run_call_of(request);
-    answer_terminate(call->conn, run_call_id(call), request->was_running);
-    run_call_free(call);
-}
-
-void run_process_terminate(struct run_request *request)
-{
-    struct wire_msg_process_terminate asked = {0};
-    if (wire_msg_process_terminate_parse(&request->parser, request->params, &asked) != 0) {
-        run_dispatch_refuse_params(request);
-        return;
-    }
-    struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
-    if (proc == NULL) {
-        answer_terminate(request->conn, request->id, false);
-        return;
-    }
-    struct run_call *call = run_call_new(request->conn, SESS_REQUEST_STOP, request->id,
-                                         asked.process_id, terminate_answered);
-    if (call == NULL)
-        return;
-    bool graceful = asked.stop.mode == WIRE_MSG_STOP_GRACEFUL;
-    call->request.ask.stop.mode = graceful ? SESS_STOP_GRACEFUL : SESS_STOP_FORCE;
-    call->request.ask.stop.timeout_ms = asked.stop.timeout_ms;
-    call->request.ask.stop.ender = SESS_ENDER_CLIENT;
-    run_call_post(call, proc);
 }

@@ -64,6 +64,7 @@ static int open_port(struct run_server *server, struct run_why *out_why)
     if (result != 0)
         return run_why_set(out_why, -1, "cannot start the engine: %s",
                            os_error != 0 ? strerror(os_error) : iocp_error_text(result));
+    run_metrics_init(&server->metrics, server->port);
     return 0;
 }
 

@@ -50,6 +50,7 @@ struct run_options {
     const char *allow_host[RUN_ALLOW_HOST_MAX];
     size_t allow_host_count;
     bool allow_any_local_user;
+    bool no_metrics;
     enum run_log_level log_level;
     bool log_json;
     uint64_t workers; /* 0: as many as processors */
@@ -67,6 +68,9 @@ struct run_options {
     uint64_t ping_interval_ms;
     uint64_t send_timeout_ms;
     uint64_t detach_ttl_ms;
+    uint64_t tombstone_ttl_ms;
+    bool no_direct_exec;
+    bool no_prepared_exec;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

@@ -31,6 +31,8 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"allow-any-local-user", NULL, RUN_OPTION_FLAG, AT(allow_any_local_user), 0, 0, 0,
      "without a token, serve every user of this machine; otherwise only the server's own user",
      NULL},
+    {"no-metrics", NULL, RUN_OPTION_FLAG, AT(no_metrics), 0, 0, 0,
+     "do not answer GET /metrics", NULL},
     {"log-level", "LEVEL", RUN_OPTION_LEVEL, AT(log_level), 0, 0, 0,
      "error, warn, info or debug; default info", NULL},
     {"log-json", NULL, RUN_OPTION_FLAG, AT(log_json), 0, 0, 0,
@@ -75,6 +77,13 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"detach-ttl", "TIME", RUN_OPTION_DURATION, AT(detach_ttl_ms), 0, 24 * HOURS, 30 * SECONDS,
      "how long sessions outlive their lost connection and can be resumed; 0 ends them with it",
      "what nobody comes back for within a day is garbage"},
+    {"tombstone-ttl", "TIME", RUN_OPTION_DURATION, AT(tombstone_ttl_ms), 0, HOURS, 30 * SECONDS,
+     "how long a session can be asked about after its end; at least that, and up to a "
+     "ping interval more", "its retained output is memory of the server"},
+    {"no-direct-exec", NULL, RUN_OPTION_FLAG, AT(no_direct_exec), 0, 0, 0,
+     "refuse process/start with a spec of the type direct", NULL},
+    {"no-prepared-exec", NULL, RUN_OPTION_FLAG, AT(no_prepared_exec), 0, 0, 0,
+     "refuse process/start with a spec of the type prepared", NULL},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

@@ -23,7 +23,9 @@ struct run_frame {
     struct iocp_slice lease; /* holds this node and the bytes */
     uint8_t *data;           /* to be filled by who made the frame */
     uint32_t size_bytes;     /* of data */
-    uint32_t output_bytes;   /* decoded bytes of the child's output in it */
+    uint32_t output_bytes;   /* decoded bytes of the child's output in it, and what was charged */
+    uint32_t chunk_bytes;    /* of those, the bytes of output */
+    uint64_t read_ns;        /* when they were read; 0: no output */
     struct run_proc *proc;   /* whose output it is, one reference; NULL for replies */
 };
 

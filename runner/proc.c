@@ -6,6 +6,8 @@
 
 #include "runner/proc_events.h"
 #include "runner/reply.h"
+#include "runner/server.h"
+#include "runner/tombstone.h"
 #include "wire/msg_output.h"
 
 #include <assert.h>
@@ -89,26 +91,30 @@ void run_proc_has_started(struct run_proc *proc)
 
 /* ---- The end ---- */
 
-static void leave_table(struct run_proc *proc)
+void run_proc_leave_table(struct run_proc *proc)
 {
     if (!proc->in_table)
         return;
     proc->in_table = false;
-    struct run_tenure *tenure = proc->tenure;
-    if (!proc->speaks_v0 && proc->was_started)
-        run_recent_add(&tenure->tombstones, proc->id_key, iocp_now_ns(tenure->strand.port));
-    sess_table_remove(&tenure->table, proc->session);
+    sess_table_remove(&proc->tenure->table, proc->session);
     sess_session_unref(proc->session); /* the table's reference */
+    if (proc->gone_ns != 0)
+        run_proc_unref(proc); /* the tombstone's, which was the session's */
 }
 
+/* Nothing of the program is left. What its client may ask for stays for a while. */
 static void take_leave(struct run_notice *notice, struct run_conn *holder)
 {
     struct run_proc *proc = IOCP_OWNER(notice, struct run_proc, leave);
     ask_early(proc); /* only after a detach that came before the answer to the start */
-    leave_table(proc);
+    if (proc->in_table && proc->was_started && !proc->speaks_v0) {
+        run_tombstone_add(proc); /* with the session's reference */
+    } else {
+        run_proc_leave_table(proc);
+        run_proc_unref(proc);
+    }
     if (holder != NULL)
         run_conn_session_left(holder);
-    run_proc_unref(proc);
 }
 
 void run_proc_be_over(struct run_proc *proc)
@@ -133,14 +139,33 @@ static void detach(struct run_proc *proc, enum sess_ender ender)
     proc->detach.ask.stop.mode = SESS_STOP_FORCE;
     proc->detach.ask.stop.ender = ender;
     sess_request_post(&proc->detach, proc->session);
-    leave_table(proc);
+    run_proc_leave_table(proc);
 }
 
 void run_proc_detach_all(struct run_tenure *tenure, enum sess_ender ender)
 {
     struct sess_session *cursor = NULL, *session;
+    run_tombstones_forget(tenure);
     while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
         detach(sess_session_context(session), ender);
+}
+
+uint64_t run_proc_detach_late(struct run_tenure *tenure, uint64_t now_ns)
+{
+    struct sess_session *cursor = NULL, *session;
+    uint64_t next_ns = 0;
+    run_tombstones_sweep(tenure);
+    while ((session = sess_table_next(&tenure->table, &cursor)) != NULL) {
+        struct run_proc *proc = sess_session_context(session);
+        uint64_t late_ns = tenure->detached_ns + proc->detach_ttl_ns;
+        if (proc->gone_ns != 0)
+            continue;
+        if (now_ns >= late_ns)
+            detach(proc, SESS_ENDER_DISCONNECT);
+        else if (next_ns == 0 || late_ns < next_ns)
+            next_ns = late_ns;
+    }
+    return next_ns;
 }
 
 /* ---- Who hears of it: changed on the session's strand, in the order of the posts ---- */
@@ -247,6 +272,8 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->tenure = run_tenure_ref(conn->tenure);
     proc->target = run_conn_ref(conn);
     proc->asker = conn;
+    proc->asked_ns = conn->asked_ns;
+    proc->detach_ttl_ns = start->detach_ttl_ns;
     proc->id_key = run_recent_key(conn->tenure->seed, start->id);
     proc->codec = wire_base64_best();
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
@@ -260,6 +287,9 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     bool v0 = conn->dialect == RUN_DIALECT_V0;
     struct run_reply reply;
     struct wire_json_writer *writer = run_reply_begin(&reply, conn);
+    run_metrics_start(conn->metrics, result);
+    if (result == SESS_E_NO_CAPACITY)
+        run_metrics_shortage(conn->metrics, shortage);
     if (result == SESS_E_EXISTS)
         wire_rpc_write_text(writer, start->request_id,
                             v0 ? WIRE_RPC_TEXT_V0_SESSION_EXISTS : WIRE_RPC_TEXT_PROCESS_EXISTS,
@@ -275,7 +305,7 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
     run_reply_send(&reply);
 }
 
-static int start_session(struct run_proc *proc, const struct run_conn *conn,
+static int start_session(struct run_proc *proc, struct run_conn *conn,
                          const struct run_proc_start *start, struct sess_shortage *out_shortage)
 {
     int result = sess_session_start(run_conn_host(conn), start->spec, &run_proc_events, proc,
@@ -284,26 +314,29 @@ static int start_session(struct run_proc *proc, const struct run_conn *conn,
         return result;
     sess_table_add(&proc->tenure->table, sess_session_ref(proc->session));
     proc->in_table = true;
+    conn->asked_ns = 0; /* its answer takes the time */
     return 0;
 }
 
-/* Whether a process of this id is gone since a short while only. */
-static bool is_buried(const struct run_tenure *tenure, struct wire_span id)
+/* Room for one more. Errors: EXISTS, NO_CAPACITY. */
+static int reserve(struct run_conn *conn, struct wire_span id, struct sess_shortage *out_shortage)
 {
-    uint64_t ttl_ns = RUN_TOMBSTONE_MS * UINT64_C(1000000);
-    uint64_t now_ns = iocp_now_ns(tenure->strand.port);
-    uint64_t since_ns = now_ns > ttl_ns ? now_ns - ttl_ns : 0;
-    return tenure->tombstones.count > 0 &&
-           run_recent_has(&tenure->tombstones, run_recent_key(tenure->seed, id), since_ns);
+    struct run_tenure *tenure = conn->tenure;
+    uint32_t most = run_server_sessions_per_client(conn->server);
+    run_tombstones_sweep(tenure);
+    int result = sess_table_reserve(&tenure->table, (const char *)id.data, id.size, out_shortage);
+    if (result == 0 && most != 0 && run_tombstones_living(tenure) >= most) {
+        *out_shortage = (struct sess_shortage){"sessions of this connection", 0, 1};
+        result = SESS_E_NO_CAPACITY;
+    }
+    return result;
 }
 
 void run_proc_start(struct run_conn *conn, const struct run_proc_start *start)
 {
     struct sess_shortage shortage = {.resource = "memory"};
     const char *id = (const char *)start->id.data;
-    int result = sess_table_reserve(&conn->tenure->table, id, start->id.size, &shortage);
-    if (result == 0 && is_buried(conn->tenure, start->id))
-        result = SESS_E_EXISTS;
+    int result = reserve(conn, start->id, &shortage);
     if (result != 0) {
         refuse(conn, start, result, &shortage);
         return;

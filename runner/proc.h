@@ -7,8 +7,9 @@
  * session starts. It leaves the table on the holder's strand, when the session is gone or nobody
  * wants it any more.
  *
- * Life: reference counted. One reference is the session's until no event can come any more, one is
- * each waiting output frame's. Each proc holds its tenure and its session.
+ * Life: reference counted. One reference is the session's until no event can come any more, and the
+ * tombstone's after that; one is each waiting output frame's. Each proc holds its tenure and its
+ * session.
  */
 #ifndef RUN_PROC_H
 #define RUN_PROC_H
@@ -35,10 +36,14 @@ struct run_proc {
     bool close_was_told; /* on the session's strand */
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
-    uint64_t id_key;                /* of its id, once it is gone */
+    uint64_t id_key;        /* of its id, once it is forgotten */
+    uint64_t detach_ttl_ns; /* how long it outlives its connection; never changes */
+    uint64_t gone_ns;       /* of the holder's strand, with the next: see tombstone.h */
+    struct run_proc *tomb_next;
     struct run_recent write_ids;    /* of the holder's strand */
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
     uint64_t unmarked_bytes;
+    uint64_t asked_ns;           /* when the start was asked for */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */
@@ -46,6 +51,7 @@ struct run_proc {
 
 /* What a start needs beside the spec. */
 struct run_proc_start {
+    uint64_t detach_ttl_ns;      /* how long it outlives its connection */
     struct wire_span request_id; /* JSON, copied */
     struct wire_span id;         /* copied */
     struct sess_spec *spec;      /* the id is filled in */
@@ -82,6 +88,13 @@ bool run_proc_exit_was_told(const struct sess_session *session);
 /* Nobody wants its processes any more: no more events come, they are killed, and the table is
  * empty. On the holder's strand. */
 void run_proc_detach_all(struct run_tenure *tenure, enum sess_ender ender);
+
+/* Nobody holds the tenure: ends the processes whose own time is over. Returns when the next one's
+ * is; 0: none is left. On the holder's strand. */
+uint64_t run_proc_detach_late(struct run_tenure *tenure, uint64_t now_ns);
+
+/* Takes the process out of the table. On the holder's strand. */
+void run_proc_leave_table(struct run_proc *proc);
 
 /* Nobody hears of its processes until somebody is bound to them; what they write then counts as
  * owed. On the holder's strand. */

@@ -5,6 +5,7 @@
 #include "runner/proc_events.h"
 
 #include "runner/reply.h"
+#include "runner/server.h"
 #include "wire/msg_command.h"
 #include "wire/msg_output.h"
 #include "wire/msg_process.h"
@@ -29,6 +30,8 @@ static void write_failed(struct wire_json_writer *writer, const struct run_proc 
     size_t size = 0;
     const char *id = sess_session_id(proc->session, &size);
     if (started->result == SESS_E_NO_CAPACITY)
+        run_metrics_shortage(proc->target->metrics, &started->shortage);
+    if (started->result == SESS_E_NO_CAPACITY)
         run_reply_shortage(writer, proc->request_id, &started->shortage);
     else if (started->result == SESS_E_CANCELLED && !proc->speaks_v0)
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_START_CANCELLED,
@@ -36,6 +39,15 @@ static void write_failed(struct wire_json_writer *writer, const struct run_proc 
     else
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_INTERNAL,
                             wire_span_text(started->text));
+}
+
+static void note_answered(const struct run_proc *proc, int result)
+{
+    struct run_metrics *metrics = &proc->tenure->server->metrics;
+    uint64_t time_ns = iocp_now_ns(proc->tenure->strand.port) - proc->asked_ns;
+    run_metrics_start(metrics, result);
+    run_metrics_observe(metrics, RUN_HISTOGRAM_START, time_ns);
+    run_metrics_observe(metrics, RUN_HISTOGRAM_REQUEST, time_ns);
 }
 
 static void answer_start(struct run_proc *proc, const struct sess_started *started)
@@ -49,14 +61,32 @@ static void answer_start(struct run_proc *proc, const struct sess_started *start
     run_reply_send(&reply);
 }
 
+/* Behind the answer to the start, without a number. */
+static void tell_lifecycle(struct run_proc *proc, const struct sess_started *started)
+{
+    struct run_reply reply;
+    struct wire_json_writer *writer = run_reply_begin(&reply, proc->target);
+    bool no_room = started->result == SESS_E_NO_CAPACITY;
+    if (proc->was_started)
+        wire_msg_process_started(writer, run_proc_id_json(proc), started->os_pid);
+    else
+        wire_msg_process_failed(writer, run_proc_id_json(proc),
+                                no_room ? WIRE_RPC_CODE_NO_CAPACITY : WIRE_RPC_CODE_INTERNAL,
+                                wire_span_text(no_room ? "no capacity" : started->text));
+    run_reply_send(&reply);
+}
+
 static void on_start(struct sess_session *session, void *context,
                      const struct sess_started *started)
 {
     struct run_proc *proc = context;
     (void)session;
     proc->was_started = started->result == 0;
+    note_answered(proc, started->result);
     if (proc->target == proc->asker)
         answer_start(proc, started); /* else its connection is over: requests end with it */
+    if (proc->target != NULL && proc->target->wants_lifecycle)
+        tell_lifecycle(proc, started);
     free((void *)(uintptr_t)proc->request_id.data);
     proc->request_id = wire_span_of(NULL, 0);
     run_proc_has_started(proc);
@@ -101,15 +131,19 @@ static void on_output(struct sess_session *session, void *context, const struct 
 {
     struct run_proc *proc = context;
     struct run_conn *target = proc->target;
-    if (target == NULL)
-        return; /* owed to whoever resumes; a full window makes the program wait */
+    if (target == NULL) { /* owed to whoever resumes; a full window makes the program wait */
+        run_metrics_add(&proc->tenure->server->metrics, RUN_COUNT_DROPPED, chunk->slice.size_bytes);
+        return;
+    }
     struct run_frame *frame = encode(proc, chunk);
     if (frame == NULL) {
+        run_metrics_add(target->metrics, RUN_COUNT_UNENCODABLE, chunk->slice.size_bytes);
         run_conn_lose(target);
         return;
     }
     frame->proc = run_proc_ref(proc);
-    frame->output_bytes = chunk->slice.size_bytes;
+    frame->output_bytes = frame->chunk_bytes = chunk->slice.size_bytes;
+    frame->read_ns = chunk->time_ns;
     /* A full queue stops whoever adds to it, until what it added has gone out. */
     if (run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
         uint32_t window_bytes = run_conn_window_bytes(target);

@@ -105,9 +105,12 @@ void run_server_add(struct run_server *server, struct run_listener *listener,
     if (conn == NULL) {
         run_log_event(server->log, RUN_LOG_WARN, "connection_refused",
                       RUN_LOG_TEXT("reason", "out of memory"));
+        run_metrics_add(&server->metrics, RUN_COUNT_REFUSALS + RUN_REFUSED_NO_MEMORY, 1);
         return;
     }
     conn->number = ++server->next_number;
+    run_metrics_add(&server->metrics, RUN_COUNT_OPENED + listener->url.kind, 1);
+    run_metrics_add(&server->metrics, RUN_COUNT_CONNS + conn->state, 1);
     conn->next = server->conns;
     if (conn->next != NULL)
         conn->next->prev = conn;
@@ -130,6 +133,8 @@ void run_server_conn_left(struct run_server *server, struct run_conn *conn)
     if (conn->next != NULL)
         conn->next->prev = conn->prev;
     sess_host_note_descriptors(server->host, conn->writer == conn->reader ? -1 : -2);
+    run_metrics_add(&server->metrics, RUN_COUNT_CONNS + conn->state, UINT64_MAX); /* one less */
+    run_metrics_add(&server->metrics, RUN_COUNT_CLOSED, 1);
     run_server_log_conn(conn, "connection_closed", "");
 }
 

@@ -46,6 +46,7 @@ struct run_server {
     struct sess_host *host;
     struct run_log *log;
     const struct run_options *options;
+    struct run_metrics metrics;
     struct run_auth auth;
     struct run_auth_hosts hosts;
     const char *const *env;
@@ -102,6 +103,8 @@ uint64_t run_server_ping_interval_ns(const struct run_server *server);
 unsigned run_server_grace_ms(const struct run_server *server);
 /* How long what a connection held waits to be resumed; 0: it ends with the connection. */
 uint64_t run_server_detach_ttl_ns(const struct run_server *server);
+/* How long a process answers after it is gone. */
+uint64_t run_server_tombstone_ttl_ns(const struct run_server *server);
 /* The registry of tenures: one came, was ended, was freed; the one with this id or NULL. On the
  * server's strand. */
 void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure);

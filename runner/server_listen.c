@@ -94,6 +94,7 @@ static void take(struct run_listener *listener, iocp_handle handle)
             log_listener(listener, RUN_LOG_WARN, "connection_refused",
                          "too many connections that have not initialized");
         listener->said_new_limit = true;
+        run_metrics_add(&server->metrics, RUN_COUNT_REFUSALS + RUN_REFUSED_TOO_MANY, 1);
         iocp_handle_close(server->port, handle);
         return;
     }

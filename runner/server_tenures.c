@@ -21,6 +21,11 @@ uint64_t run_server_detach_ttl_ns(const struct run_server *server)
     return server->options->detach_ttl_ms * 1000000;
 }
 
+uint64_t run_server_tombstone_ttl_ns(const struct run_server *server)
+{
+    return server->options->tombstone_ttl_ms * 1000000;
+}
+
 void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure)
 {
     struct run_tenure **bucket = bucket_of(server, tenure->id);

@@ -21,8 +21,16 @@ static void start_with_env(struct run_request *request, const struct run_start *
         .window_bytes = SESS_HOST_DEFAULT,
         .retain_bytes = SESS_HOST_DEFAULT,
         .stdin_queue_bytes = SESS_HOST_DEFAULT,
+        .rows = start->rows,
+        .columns = start->columns,
+        .labels = start->labels,
+        .label_count = start->label_count,
+        .limits = start->limits,
     };
-    struct run_proc_start proc = {.request_id = request->id, .id = start->id, .spec = &spec};
+    struct run_proc_start proc = {.request_id = request->id,
+                                  .id = start->id,
+                                  .spec = &spec,
+                                  .detach_ttl_ns = start->detach_ttl_ns};
     run_proc_start(request->conn, &proc);
 }
 

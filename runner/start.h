@@ -19,6 +19,11 @@ struct run_start {
     const struct wire_msg_pairs *env;
     const struct wire_msg_env_policy *env_policy;
     enum sess_stdio stdio;
+    uint16_t rows, columns; /* of a terminal; 0: the usual */
+    const struct sess_label *labels;
+    size_t label_count;
+    struct sess_limits limits;
+    uint64_t detach_ttl_ns;
 };
 
 /* Starts it; the request is answered now or by the session. */

@@ -38,7 +38,7 @@ static void on_last_ref(struct iocp_op *op)
     struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, end);
     assert(tenure->state == RUN_TENURE_ENDED && tenure->holder == NULL);
     sess_table_deinit(&tenure->table);
-    run_recent_deinit(&tenure->tombstones);
+    run_recent_deinit(&tenure->expired);
     iocp_strand_end(&tenure->strand, &tenure->end, on_ended);
 }
 
@@ -107,12 +107,28 @@ static void end_with_processes(struct run_tenure *tenure, enum sess_ender ender)
     end_tenure(tenure);
 }
 
+/* Ends the processes whose own time is over, and the tenure when its time is over and none waits
+ * longer. */
+static void look_at_time(struct run_tenure *tenure)
+{
+    uint64_t now_ns = iocp_now_ns(tenure->strand.port);
+    uint64_t own_ns = tenure->detached_ns + run_server_detach_ttl_ns(tenure->server);
+    uint64_t next_ns = run_proc_detach_late(tenure, now_ns);
+    if (now_ns >= own_ns && next_ns == 0) {
+        end_with_processes(tenure, SESS_ENDER_DISCONNECT);
+        return;
+    }
+    if (next_ns == 0 || (now_ns < own_ns && own_ns < next_ns))
+        next_ns = own_ns;
+    run_tenure_set_timer(tenure, &tenure->ttl, &tenure->ttl_deadline_ns, next_ns);
+}
+
 static void on_ttl(struct iocp_op *op)
 {
     struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, ttl.op);
     if (timer_is_due(tenure, &tenure->ttl, &tenure->ttl_deadline_ns) &&
         tenure->state == RUN_TENURE_DETACHED)
-        end_with_processes(tenure, SESS_ENDER_DISCONNECT);
+        look_at_time(tenure);
     run_tenure_unref(tenure);
 }
 
@@ -135,6 +151,7 @@ static void on_release(struct iocp_op *op)
     assert(tenure->state == RUN_TENURE_ATTACHED && before != NULL);
     tenure->holder = NULL;
     tenure->state = RUN_TENURE_DETACHED;
+    tenure->detached_ns = iocp_now_ns(tenure->strand.port);
     run_tenure_set_timer(tenure, &tenure->probe, &tenure->probe_deadline_ns, 0);
     if (ends)
         end_tenure(tenure);
@@ -143,9 +160,7 @@ static void on_release(struct iocp_op *op)
     else if (tenure->waiter != NULL)
         run_tenure_give(tenure, tenure->waiter);
     else
-        run_tenure_set_timer(tenure, &tenure->ttl, &tenure->ttl_deadline_ns,
-                             iocp_now_ns(tenure->strand.port) +
-                                 run_server_detach_ttl_ns(tenure->server));
+        look_at_time(tenure);
     run_conn_unref(before);
     run_tenure_unref(tenure); /* the connection's */
 }
@@ -213,8 +228,8 @@ struct run_tenure *run_tenure_new(struct run_server *server, struct run_conn *co
     tenure->state = RUN_TENURE_ATTACHED;
     atomic_init(&tenure->refs, 2); /* not ended; the connection's */
     iocp_strand_init(&tenure->strand, port);
-    sess_table_init(&tenure->table, run_server_sessions_per_client(server), tenure->seed, NULL);
-    run_recent_init(&tenure->tombstones);
+    sess_table_init(&tenure->table, 0, tenure->seed, NULL); /* tombstones count for no limit */
+    run_recent_init(&tenure->expired);
     iocp_op_init(&tenure->release, &tenure->strand, on_release);
     iocp_op_init(&tenure->stop, &tenure->strand, on_stop);
     iocp_op_init(&tenure->enroll, run_server_strand(server), on_enroll);

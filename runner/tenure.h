@@ -33,6 +33,7 @@ enum {
 };
 
 struct run_conn;
+struct run_proc;
 struct run_server;
 
 enum run_tenure_state { RUN_TENURE_ATTACHED, RUN_TENURE_DETACHED, RUN_TENURE_ENDED };
@@ -51,6 +52,7 @@ struct run_tenure {
     struct run_resume *waiter; /* wants to take it up while the holder is asked */
     struct iocp_timer ttl, probe;
     uint64_t ttl_deadline_ns, probe_deadline_ns; /* 0: none */
+    uint64_t detached_ns;                        /* since when nobody holds it */
     struct iocp_op release, alive, stop, enroll, leave, end;
     bool stopping;
     bool ends;         /* set by the holder before it posts the release */
@@ -58,7 +60,9 @@ struct run_tenure {
 
     /* Of the holder's strand. */
     struct sess_table table;
-    struct run_recent tombstones; /* ids of processes that are gone */
+    struct run_proc *tombs_oldest, *tombs_newest; /* of the table: see tombstone.h */
+    uint32_t tombs_count;
+    struct run_recent expired; /* ids of processes whose tombstones are gone, too */
 };
 
 /* Makes a tenure that the connection holds, and enrolls it with the server. NULL: out of memory or

@@ -27,7 +27,8 @@ void sess_headtail_init(struct sess_headtail *headtail, size_t cap_bytes,
 /* Tells the budget what is held now. */
 static void publish(struct sess_headtail *headtail)
 {
-    uint64_t held = sess_part_held(&headtail->head) + sess_part_held(&headtail->tail);
+    uint64_t held = sess_part_held(&headtail->head) + sess_part_held(&headtail->tail) +
+                    sess_lost_held(&headtail->lost);
     if (held > headtail->held_bytes)
         atomic_fetch_add_explicit(&headtail->budget->held_bytes, held - headtail->held_bytes,
                                   memory_order_relaxed);
@@ -41,6 +42,7 @@ void sess_headtail_deinit(struct sess_headtail *headtail)
 {
     sess_part_clear(&headtail->head, headtail->memory);
     sess_part_clear(&headtail->tail, headtail->memory);
+    sess_lost_deinit(&headtail->lost, headtail->memory);
     publish(headtail);
 }
 
@@ -68,12 +70,11 @@ static void count_omitted_chunk(struct sess_headtail *headtail, uint64_t seq)
 }
 
 /* A part of the chunk is missing, or it lies in head and tail. */
-static void note_lost(struct sess_headtail *headtail, uint64_t seq)
+static void note_lost(struct sess_headtail *headtail, uint64_t seq, uint32_t chunk_size_bytes)
 {
-    if (headtail->lost_first_seq == 0 || seq < headtail->lost_first_seq)
-        headtail->lost_first_seq = seq;
-    if (seq > headtail->lost_last_seq)
-        headtail->lost_last_seq = seq;
+    bool may_grow = headtail->tail_cap_bytes > 0 && /* who keeps nothing keeps no sizes either */
+                    affordable(headtail, 2 * (uint32_t)sess_lost_held(&headtail->lost));
+    sess_lost_note(&headtail->lost, headtail->memory, seq, chunk_size_bytes, may_grow);
 }
 
 /* Drops up to bytes of the tail's oldest chunk; returns how many. */
@@ -82,7 +83,7 @@ static uint32_t drop_oldest(struct sess_headtail *headtail, uint64_t bytes)
     struct sess_part_entry *entry = sess_part_at(&headtail->tail, 0);
     uint32_t dropped = bytes < entry->size_bytes ? (uint32_t)bytes : entry->size_bytes;
     headtail->omitted_bytes[sess_part_stream(entry)] += dropped;
-    note_lost(headtail, sess_part_seq(entry));
+    note_lost(headtail, sess_part_seq(entry), entry->chunk_size_bytes);
     if (dropped == entry->size_bytes)
         count_omitted_chunk(headtail, sess_part_seq(entry));
     sess_part_trim(&headtail->tail, headtail->memory, dropped);
@@ -139,15 +140,16 @@ static void append_to_tail(struct sess_headtail *headtail, const struct sess_chu
     uint32_t keep = size < headtail->tail_cap_bytes ? size : (uint32_t)headtail->tail_cap_bytes;
     uint32_t skipped = size - keep;
     headtail->omitted_bytes[chunk->stream] += skipped;
-    if (skipped > 0)
-        note_lost(headtail, chunk->seq);
-    if (keep > 0 && make_room(headtail, keep) &&
-        sess_part_push(&headtail->tail, headtail->memory, chunk, offset_bytes + skipped, keep) == 0)
-        return;
-    drop_tail(headtail); /* or it would not be the end of what was written */
-    headtail->omitted_bytes[chunk->stream] += keep;
-    note_lost(headtail, chunk->seq);
-    count_omitted_chunk(headtail, chunk->seq);
+    bool is_kept =
+        keep > 0 && make_room(headtail, keep) &&
+        sess_part_push(&headtail->tail, headtail->memory, chunk, offset_bytes + skipped, keep) == 0;
+    if (!is_kept) {
+        drop_tail(headtail); /* or it would not be the end of what was written */
+        headtail->omitted_bytes[chunk->stream] += keep;
+        count_omitted_chunk(headtail, chunk->seq);
+    }
+    if (!is_kept || skipped > 0)
+        note_lost(headtail, chunk->seq, chunk->slice.size_bytes);
 }
 
 void sess_headtail_append(struct sess_headtail *headtail, const struct sess_chunk *chunk)
@@ -158,7 +160,7 @@ void sess_headtail_append(struct sess_headtail *headtail, const struct sess_chun
     assert(!head_has(headtail, chunk->seq));
     uint32_t taken = append_to_head(headtail, chunk);
     if (taken > 0 && taken < chunk->slice.size_bytes)
-        note_lost(headtail, chunk->seq);
+        note_lost(headtail, chunk->seq, chunk->slice.size_bytes);
     if (taken < chunk->slice.size_bytes)
         append_to_tail(headtail, chunk, taken);
     publish(headtail);

@@ -19,6 +19,7 @@
 #ifndef SESSIONS_HEADTAIL_H
 #define SESSIONS_HEADTAIL_H
 
+#include "sessions/lost.h"
 #include "sessions/memory.h"
 #include "sessions/part.h"
 #include "sessions/record.h"
@@ -38,9 +39,7 @@ struct sess_headtail {
     uint64_t held_bytes;     /* as counted in the budget */
     uint64_t omitted_chunks; /* chunks of which nothing is kept */
     uint64_t omitted_bytes[SESS_STREAMS];
-    /* Numbers of the first and the last chunk that is not kept whole in one place; 0: all are. What
-     * lies between them is not kept whole either. See reader.h. */
-    uint64_t lost_first_seq, lost_last_seq;
+    struct sess_lost lost; /* chunks that are not kept whole in one place: see reader.h */
 };
 
 /* Prepares an empty one; allocates nothing. memory and budget are borrowed for its life. */

@@ -101,7 +101,7 @@ int sess_host_open(struct iocp_port *port, const struct sess_host_options *optio
     if (host == NULL)
         return SESS_E_NO_CAPACITY;
     memset(host, 0, sizeof(*host));
-    host->port = port;
+    host->tally.port = host->port = port;
     host->memory = resolved.memory;
     host->options = resolved;
     int result =

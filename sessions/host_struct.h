@@ -10,6 +10,7 @@
 #include "sessions/orphan.h"
 #include "sessions/platform.h"
 #include "sessions/reclaim.h"
+#include "sessions/tally.h"
 #include "sessions/tree.h"
 
 struct sess_host {
@@ -30,6 +31,7 @@ struct sess_host {
     struct sess_trees trees;
     struct sess_orphans orphans;
     _Atomic uint64_t objects, started, failed;
+    struct sess_tally tally;
 };
 
 /* References; any thread. The last unref, after the close began, ends the host. */

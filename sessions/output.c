@@ -26,6 +26,7 @@ static void go_on(struct sess_session *session)
         return;
     atomic_store(&session->waits, false);
     session->waiting_since_ns = 0;
+    sess_tally_wait(session, false);
     sess_drain_go(session);
     sess_guard_go(session);
     sess_outputs_resume(session);
@@ -40,6 +41,7 @@ static void owe(struct sess_session *session, uint32_t size_bytes)
         return;
     atomic_store(&session->waits, true);
     session->waiting_since_ns = iocp_now_ns(session->host->port);
+    sess_tally_wait(session, true);
     sess_drain_hold(session);
     if (is_relieved(session, atomic_load(&session->owed_bytes)))
         go_on(session);
@@ -99,7 +101,9 @@ static void deliver(struct sess_output *output)
     uint32_t size = chunk.slice.size_bytes;
     output->io.slice = (struct iocp_slice){0};
     session->record.bytes_out[output->stream] += size;
+    uint64_t kept = sess_headtail_kept(&session->retained);
     sess_headtail_append(&session->retained, &chunk);
+    sess_tally_output(session, &chunk, kept + size - sess_headtail_kept(&session->retained));
     sess_reclaim_note(&session->reclaim, &session->retained, chunk.time_ns);
     sess_drain_data(session, output, size);
     if (session->voice == SESS_VOICE_ALL)

@@ -62,15 +62,20 @@ static uint64_t head_whole(const struct sess_headtail *headtail)
 /* Whether something is missing behind after_seq. */
 static bool misses(const struct sess_headtail *headtail, uint64_t after_seq)
 {
-    return headtail->lost_last_seq > after_seq;
+    return headtail->lost.last_seq > after_seq;
 }
 
-static uint64_t find_before(const struct sess_headtail *headtail, uint64_t after_seq)
+static uint64_t find_before(const struct sess_headtail *headtail, uint64_t exited_seq,
+                            uint64_t after_seq)
 {
     const struct sess_part *head = &headtail->head, *tail = &headtail->tail;
-    bool lost = headtail->lost_last_seq != 0;
-    if (lost && after_seq >= headtail->lost_first_seq && misses(headtail, after_seq))
-        return SESS_BYTES_UNKNOWN;
+    bool lost = headtail->lost.last_seq != 0;
+    if (lost && after_seq >= headtail->lost.first_seq && misses(headtail, after_seq)) {
+        uint64_t missing_bytes;
+        if (!sess_lost_bytes(&headtail->lost, after_seq, exited_seq, &missing_bytes))
+            return SESS_BYTES_UNKNOWN;
+        return before_tail(headtail) - missing_bytes;
+    }
     if (lost && !misses(headtail, after_seq)) {
         uint32_t from = first_whole(tail), to = find(tail, after_seq);
         return before_tail(headtail) + (to > from ? sum(tail, from, to) : 0);
@@ -80,9 +85,9 @@ static uint64_t find_before(const struct sess_headtail *headtail, uint64_t after
 }
 
 void sess_reader_init(struct sess_reader *reader, const struct sess_headtail *headtail,
-                      uint64_t after_seq, uint64_t before_bytes)
+                      uint64_t exited_seq, uint64_t after_seq, uint64_t before_bytes)
 {
-    uint64_t found_bytes = find_before(headtail, after_seq);
+    uint64_t found_bytes = find_before(headtail, exited_seq, after_seq);
     *reader = (struct sess_reader){after_seq, found_bytes};
     if (found_bytes == SESS_BYTES_UNKNOWN)
         reader->before_bytes = before_bytes;
@@ -96,16 +101,16 @@ static void skip(struct sess_reader *reader, const struct sess_headtail *headtai
     uint64_t first_seq = reader->after_seq + 1;
     if (first_seq == exited_seq)
         first_seq++;
-    if (first_seq < headtail->lost_first_seq)
-        first_seq = headtail->lost_first_seq;
-    assert(first_seq <= headtail->lost_last_seq);
+    if (first_seq < headtail->lost.first_seq)
+        first_seq = headtail->lost.first_seq;
+    assert(first_seq <= headtail->lost.last_seq);
     /* A count that came back from a client is not believed beyond what can be. */
     bool is_exact = known_bytes >= head_whole(headtail) && known_bytes <= end_bytes;
     out_skipped->first_seq = first_seq;
-    out_skipped->last_seq = headtail->lost_last_seq;
+    out_skipped->last_seq = headtail->lost.last_seq;
     out_skipped->bytes = end_bytes - (is_exact ? known_bytes : head_whole(headtail));
     out_skipped->is_exact = is_exact;
-    reader->after_seq = headtail->lost_last_seq;
+    reader->after_seq = headtail->lost.last_seq;
     reader->before_bytes = end_bytes;
 }
 

@@ -4,9 +4,10 @@
  *
  * What is missing is one run of chunks: the one that the border between head and tail cuts (it is
  * given by no read, though a snapshot has what is kept of it), and those that fell out of the
- * middle. How many bytes lie between a reader and the next chunk is known if it is known how many
- * bytes came before the reader: always when it stands before or behind the missing run, and inside
- * of it when the reader brings that count along from its last read.
+ * middle. How many bytes lie between a reader and the next chunk is known exactly for a reader
+ * before or behind that run; inside of it for one that is not more than SESS_LOST_SIZES_MAX chunks
+ * away from its end (if anything is retained at all), or that brings along how many bytes came
+ * before it.
  *
  * A reader is plain data: it may be kept, or sent to a client and come back. Threads: on the strand
  * that owns the head and tail.
@@ -31,15 +32,16 @@ struct sess_skipped {
     bool is_exact;                /* else bytes is only an upper bound */
 };
 
-/* Sets a reader behind a number. before_bytes is what a reader that stood there had, or
- * SESS_BYTES_UNKNOWN; it is used only where what is retained does not tell. */
+/* Sets a reader behind a number. exited_seq, the number of the exit or 0, is no chunk's.
+ * before_bytes is what a reader that stood there had, or SESS_BYTES_UNKNOWN; it is used only where
+ * what is retained does not tell. */
 void sess_reader_init(struct sess_reader *reader, const struct sess_headtail *headtail,
-                      uint64_t after_seq, uint64_t before_bytes);
+                      uint64_t exited_seq, uint64_t after_seq, uint64_t before_bytes);
 
-/* Gives the next whole chunk and moves the reader behind it. exited_seq, the number of the exit or
- * 0, is no chunk's. *out_skipped is written each time: what is missing between the reader and the
- * chunk, or, when there is none and false is returned, between the reader and the end; the reader
- * has moved behind that too. out_piece's data is valid until the next append or shrink. */
+/* Gives the next whole chunk and moves the reader behind it. *out_skipped is written each time:
+ * what is missing between the reader and the chunk, or, when there is none and false is returned,
+ * between the reader and the end; the reader has moved behind that too. out_piece's data is valid
+ * until the next append or shrink. */
 bool sess_reader_next(struct sess_reader *reader, const struct sess_headtail *headtail,
                       uint64_t exited_seq, struct sess_piece *out_piece,
                       struct sess_skipped *out_skipped);

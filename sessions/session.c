@@ -18,7 +18,9 @@ enum {
 
 void sess_session_change(struct sess_session *session, enum sess_happening happening)
 {
-    session->state = sess_state_after(session->state, happening);
+    enum sess_state before = session->state;
+    session->state = sess_state_after(before, happening);
+    sess_tally_move(session, before, session->state);
 }
 
 /* ---- The exit ---- */
@@ -60,6 +62,7 @@ static void record_exit(struct sess_session *session)
     record->exited_wall_ms = iocp_wall_ms(session->host->port);
     record->duration_ns = iocp_now_ns(session->host->port) - session->started_ns;
     record_usage(session);
+    sess_tally_exit(session, record->ender);
 }
 
 static void on_exit(struct iocp_op *op)

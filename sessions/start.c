@@ -64,6 +64,9 @@ static void on_freed(struct iocp_op *op)
 {
     struct sess_session *session = IOCP_OWNER(op, struct sess_session, end);
     struct sess_host *host = session->host;
+    sess_tally_move(session, SESS_GONE, SESS_STATES);
+    if (session->waits)
+        sess_tally_wait(session, false); /* what it was owed was never given back */
     sess_memory_free(host->memory, session);
     atomic_fetch_sub(&host->objects, 1);
     sess_host_unref(host);
@@ -89,7 +92,9 @@ static void on_end(struct iocp_op *op)
 static void on_wake(struct iocp_op *op)
 {
     struct sess_session *session = IOCP_OWNER(op, struct sess_session, wake);
+    uint64_t omitted = sess_headtail_omitted(&session->retained);
     sess_reclaim_give(&session->reclaim, &session->retained);
+    sess_tally_reclaim(session, sess_headtail_omitted(&session->retained) - omitted);
     sess_outputs_wake(session);
 }
 
@@ -320,6 +325,7 @@ int sess_session_start(struct sess_host *host, const struct sess_spec *spec,
     session->context = context;
     sess_host_ref(host);
     atomic_fetch_add(&host->objects, 1);
+    sess_tally_move(session, SESS_STATES, SESS_STARTING);
     *out_session = session;
     iocp_help_start(&session->spawn->help, &session->strand, IOCP_POOL_STARTS, sess_spawn_work,
                     on_spawned);

@@ -315,6 +315,7 @@ static void advance(struct sess_session *session, size_t bytes)
     struct sess_stdin *input = &session->input;
     struct sess_stdin_queue *queue = input->queue;
     session->record.bytes_in += bytes;
+    sess_tally_input(session, bytes);
     input->queued_bytes -= bytes;
     if (bytes > 0)
         input->taken_ns = iocp_now_ns(session->host->port);

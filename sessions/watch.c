@@ -162,7 +162,7 @@ static void search_gap(struct sess_watch *watch, const struct sess_headtail *ret
         if (retained->omitted_bytes[stream] == 0 || !searches(watch, (enum sess_stream)stream))
             continue;
         sess_match_break(&watch->search, (enum sess_stream)stream);
-        watch->match_misses |= retained->lost_last_seq > watch->after_seq;
+        watch->match_misses |= retained->lost.last_seq > watch->after_seq;
     }
 }
 

@@ -8,9 +8,13 @@
 
 #include "wire/msg_command.h"
 #include "wire/msg_initialize.h"
+#include "wire/msg_list.h"
 #include "wire/msg_method.h"
 #include "wire/msg_output.h"
 #include "wire/msg_process.h"
+#include "wire/msg_read.h"
+#include "wire/msg_snapshot.h"
+#include "wire/msg_wait.h"
 #include "wire/rpc_errors.h"
 #include "wire/rpc_message.h"
 #include "wire/utf8.h"
@@ -81,23 +85,56 @@ static void check_id(struct fuzz *fuzz, struct wire_span id)
     free(json);
 }
 
-static int parse_process(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
+/* Labels are within their limits, and a copy in the memory promised is equal. */
+static void check_labels(const struct wire_msg_pairs *labels)
+{
+    size_t size = wire_msg_labels_bytes(labels);
+    void *memory = malloc(size > 0 ? size : 1);
+    CHECK(memory != NULL && labels->count <= WIRE_MSG_LABELS_MAX);
+    for (size_t i = 0; i < labels->count; i++) {
+        size_t name_size = strlen(labels->items[i].name);
+        CHECK(name_size > 0 && name_size <= WIRE_MSG_LABEL_NAME_MAX);
+        CHECK(strlen(labels->items[i].value) <= WIRE_MSG_LABEL_VALUE_MAX);
+    }
+    struct wire_msg_pairs copy = wire_msg_labels_copy(labels, memory);
+    CHECK(wire_msg_labels_match(&copy, labels) && wire_msg_labels_match(labels, &copy));
+    free(memory);
+}
+
+static int parse_start(struct fuzz *fuzz, struct wire_span params)
 {
     struct wire_msg_process_start start;
+    int error = wire_msg_process_start_parse(&fuzz->parser, params, &start);
+    if (error) {
+        return error;
+    }
+    CHECK(start.argv.count > 0 && start.argv.items[start.argv.count] == NULL);
+    CHECK(start.cwd[0] != 0);
+    CHECK(start.tty || (start.rows == 0 && start.cols == 0));
+    CHECK(start.form != WIRE_MSG_START_PREPARED || !start.env_policy.is_present);
+    CHECK(start.limits.wall_ms <= WIRE_MSG_MS_MAX && start.limits.idle_ms <= WIRE_MSG_MS_MAX);
+    check_env(&start, fuzz->parser.path_style);
+    check_labels(&start.labels);
+    check_id(fuzz, start.process_id);
+    return 0;
+}
+
+/* Stops and signals are for one process or for labels that name something. */
+static void check_target(struct wire_span process_id, const struct wire_msg_pairs *labels)
+{
+    CHECK((process_id.data != NULL) == (labels->count == 0));
+    check_labels(labels);
+}
+
+static int parse_act(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
+{
     struct wire_msg_process_write write;
     struct wire_msg_process_signal sent;
     struct wire_msg_process_terminate terminate;
+    struct wire_msg_process_close_stdin close_stdin;
+    struct wire_msg_process_resize resize;
     int error;
     switch (method) {
-    case WIRE_MSG_METHOD_PROCESS_START:
-        error = wire_msg_process_start_parse(&fuzz->parser, params, &start);
-        if (!error) {
-            CHECK(start.argv.count > 0 && start.argv.items[start.argv.count] == NULL);
-            CHECK(start.cwd[0] != 0);
-            check_env(&start, fuzz->parser.path_style);
-            check_id(fuzz, start.process_id);
-        }
-        return error;
     case WIRE_MSG_METHOD_PROCESS_WRITE:
         error = wire_msg_process_write_parse(&fuzz->parser, params, &write);
         if (!error) {
@@ -105,9 +142,95 @@ static int parse_process(struct fuzz *fuzz, enum wire_msg_method method, struct 
         }
         return error;
     case WIRE_MSG_METHOD_PROCESS_SIGNAL:
-        return wire_msg_process_signal_parse(&fuzz->parser, params, &sent);
+        error = wire_msg_process_signal_parse(&fuzz->parser, params, &sent);
+        if (!error) {
+            check_target(sent.process_id, &sent.labels);
+        }
+        return error;
+    case WIRE_MSG_METHOD_PROCESS_TERMINATE:
+        error = wire_msg_process_terminate_parse(&fuzz->parser, params, &terminate);
+        if (!error) {
+            check_target(terminate.process_id, &terminate.labels);
+        }
+        return error;
+    case WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN:
+        return wire_msg_process_close_stdin_parse(&fuzz->parser, params, &close_stdin);
     default:
-        return wire_msg_process_terminate_parse(&fuzz->parser, params, &terminate);
+        error = wire_msg_process_resize_parse(&fuzz->parser, params, &resize);
+        CHECK(error || (resize.rows > 0 && resize.cols > 0));
+        return error;
+    }
+}
+
+static int parse_wait_any(struct fuzz *fuzz, struct wire_span params)
+{
+    struct wire_msg_process_wait_any any;
+    int error = wire_msg_process_wait_any_parse(&fuzz->parser, params, &any);
+    if (error) {
+        return error;
+    }
+    CHECK(any.count > 0 && any.count <= WIRE_MSG_WAIT_ANY_MAX);
+    for (size_t i = 0; i < any.count; i++) {
+        CHECK(any.items[i].match.size <= WIRE_MSG_MATCH_MAX);
+        check_id(fuzz, any.items[i].process_id);
+    }
+    return 0;
+}
+
+static int parse_read(struct fuzz *fuzz, struct wire_span params)
+{
+    char text[WIRE_MSG_CURSOR_BYTES];
+    struct wire_msg_process_read read;
+    struct wire_msg_cursor cursor;
+    int error = wire_msg_process_read_parse(&fuzz->parser, params, &read);
+    if (!error && read.has_cursor) {
+        size_t size = wire_msg_cursor_format(&read.cursor, text);
+        CHECK(wire_msg_cursor_parse(wire_span_of(text, size), &cursor));
+        for (size_t i = 0; i < WIRE_MSG_STREAMS; i++) {
+            CHECK(cursor.streams[i].seq == read.cursor.streams[i].seq);
+            CHECK(cursor.streams[i].offset_bytes == read.cursor.streams[i].offset_bytes);
+        }
+    }
+    return error;
+}
+
+static int parse_ask(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
+{
+    struct wire_msg_process_wait wait;
+    struct wire_msg_process_snapshot snapshot;
+    struct wire_msg_process_list list;
+    int error;
+    switch (method) {
+    case WIRE_MSG_METHOD_PROCESS_WAIT:
+        return wire_msg_process_wait_parse(&fuzz->parser, params, &wait);
+    case WIRE_MSG_METHOD_PROCESS_WAIT_ANY:
+        return parse_wait_any(fuzz, params);
+    case WIRE_MSG_METHOD_PROCESS_READ:
+        return parse_read(fuzz, params);
+    case WIRE_MSG_METHOD_PROCESS_SNAPSHOT:
+        return wire_msg_process_snapshot_parse(&fuzz->parser, params, &snapshot);
+    default:
+        error = wire_msg_process_list_parse(&fuzz->parser, params, &list);
+        if (!error) {
+            check_labels(&list.labels);
+        }
+        return error;
+    }
+}
+
+static int parse_process(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
+{
+    switch (method) {
+    case WIRE_MSG_METHOD_PROCESS_START:
+        return parse_start(fuzz, params);
+    case WIRE_MSG_METHOD_PROCESS_WRITE:
+    case WIRE_MSG_METHOD_PROCESS_SIGNAL:
+    case WIRE_MSG_METHOD_PROCESS_TERMINATE:
+    case WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN:
+    case WIRE_MSG_METHOD_PROCESS_RESIZE:
+        return parse_act(fuzz, method, params);
+    default:
+        return parse_ask(fuzz, method, params);
     }
 }
 

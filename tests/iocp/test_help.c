@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-enum { CALLS_MAX = 2000 };
+enum { CALLS_MAX = 2000, WORKERS = 2 };
 
 struct call {
     struct iocp_help help;
@@ -44,6 +44,7 @@ static void on_late(void *context, const char *what, unsigned elapsed_ms)
 static void work(struct iocp_help *help)
 {
     struct call *call = IOCP_OWNER(help, struct call, help);
+    SUP_CHECK(iocp_worker_number(help->op.strand->port) == IOCP_WORKERS_MAX);
     call->works++;
     call->thread = sup_thread_id();
     sup_tally_add(&call->hall->running, 1);
@@ -57,6 +58,7 @@ static void on_done(struct iocp_op *op)
     struct call *call = IOCP_OWNER(help, struct call, help);
     SUP_CHECK(call->pending && !call->starting && !iocp_pending(op));
     SUP_CHECK(sup_thread_id() != call->thread);
+    SUP_CHECK(iocp_worker_number(op->strand->port) < WORKERS);
     call->pending = false;
     call->dones++;
     call->result = op->result;
@@ -93,7 +95,7 @@ static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms,
 {
     struct hall *hall = sup_new(sizeof *hall);
     const struct iocp_port_options options = {
-        .workers = 2,
+        .workers = WORKERS,
         .helpers = {helpers, helpers},
         .helper_queue = queue,
         .helper_late_ms = late_ms,
@@ -105,6 +107,13 @@ static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms,
     for (unsigned i = 0; i < CALLS_MAX; i++)
         hall->calls[i].hall = hall;
     return hall;
+}
+
+static struct iocp_stats stats_of(struct hall *hall)
+{
+    struct iocp_stats stats;
+    iocp_port_stats(hall->world->port, &stats);
+    return stats;
 }
 
 static void hall_free(struct hall *hall)
@@ -169,6 +178,14 @@ static void test_full_queue_is_busy(void **state)
     sup_tally_await(&hall->running, 1); /* it waits no more: the queue is empty */
     start_range(hall, IOCP_POOL_GENERAL, 1, QUEUE + REFUSED);
     sup_tally_await(&hall->done, REFUSED);
+    struct iocp_stats stats = stats_of(hall);
+    assert_int_equal(stats.helpers[IOCP_POOL_GENERAL], 1);
+    assert_int_equal(stats.helpers_busy[IOCP_POOL_GENERAL], 1);
+    assert_int_equal(stats.helper_calls[IOCP_POOL_GENERAL], QUEUE);
+    assert_int_equal(stats.helpers_busy[IOCP_POOL_STARTS], 0);
+    assert_int_equal(stats.helper_calls[IOCP_POOL_STARTS], 0);
+    assert_int_equal(stats.helper_queue, QUEUE);
+    assert_int_equal(stats.helper_calls_refused, REFUSED);
     for (unsigned i = 1 + QUEUE; i < 1 + QUEUE + REFUSED; i++) {
         assert_int_equal(hall->calls[i].result, IOCP_E_BUSY);
         assert_int_equal(hall->calls[i].works, 0);
@@ -210,6 +227,8 @@ static void test_hung_call_costs_one_helper_and_is_reported_once(void **state)
     sup_tally_await(&hall->done, 501);
     assert_int_equal(hall->calls[0].result, IOCP_OK);
     assert_int_equal(sup_tally_count(&hall->late), 1);
+    assert_true(stats_of(hall).helper_calls_late >= 1);
+    assert_int_equal(stats_of(hall).helper_calls_refused, 0);
     hall_free(hall);
 }
 

@@ -5,6 +5,7 @@
 #include "tests/load/support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LIMIT_S = 60 };
@@ -64,16 +65,38 @@ static void test_scenarios_idle(void **state)
          "--sessions", "40", "--tty", "half");
 }
 
-static void test_scenarios_flood_with_a_stop(void **state)
+static void test_scenarios_slow_reader(void **state)
 {
     (void)state;
-    RUNS("\"peak_private_bytes\":", "flood", "--serve", BARE, "--json", "--sessions", "4");
+    RUNS("\"scenario\":\"slow-reader\",\"sessions\":4,\"peak_private_kib\":", "slow-reader",
+         "--serve", BARE, "--json", "--sessions", "4");
 }
 
-static void test_scenarios_control(void **state)
+/* The figure behind a name in a line of JSON. */
+static double figure_of(const struct ran_program *program, const char *name)
 {
+    const char *at;
+
+    assert_says(program, name);
+    at = strstr(program->out, name) + strlen(name);
+    return strtod(at, NULL);
+}
+
+static void test_scenarios_bystander(void **state)
+{
+    static const char *const argv[] = {LOAD_PATH,    "bystander", "--serve",   BARE, "--json",
+                                       "--sessions", "8",         "--seconds", "1",  NULL};
+    struct ran_program program = run_program(argv, LIMIT_S);
+    double p50_us, p99_us, max_us;
+
     (void)state;
-    RUNS("\"replies\":", "control", "--serve", BARE, "--json", "--sessions", "8", "--seconds", "1");
+    assert_exit_code(&program, 0);
+    assert_says(&program, "\"scenario\":\"bystander\",\"sessions\":8,\"replies\":");
+    p50_us = figure_of(&program, "\"p50_us\":");
+    p99_us = figure_of(&program, "\"p99_us\":");
+    max_us = figure_of(&program, "\"max_us\":");
+    assert_true(p50_us > 0 && p50_us <= p99_us && p99_us <= max_us);
+    free_program(&program);
 }
 
 static void test_scenarios_demo_in_both_dialects(void **state)
@@ -141,7 +164,8 @@ static void test_scenarios_mistakes_are_explained(void **state)
     FAILS(1, "expected ws://IP:PORT", "starts", "--url", "http://127.0.0.1:1");
     FAILS(1, "ended before it printed a ws:// URL", "starts", "--serve", "echo hello");
     FAILS(1, "no-such-command", "starts", "--serve", "no-such-command-here");
-    FAILS(1, "names no scenario", "limits", "--only", "nonsense");
+    FAILS(1, "bystander, slow-reader", "limits", "--only", "nonsense");
+    FAILS(1, "bystander needs two connections", "bystander", "--command", "cat");
 }
 
 static void test_scenarios_silent_server_on_stdio_is_told(void **state)
@@ -152,9 +176,9 @@ static void test_scenarios_silent_server_on_stdio_is_told(void **state)
 
 static void test_scenarios_help_names_every_subcommand(void **state)
 {
-    static const char *const names[] = {"starts", "idle",    "throughput", "echo",
-                                        "flood",  "control", "limits",     "bench",
-                                        "demo",   "soak",    "self-check"};
+    static const char *const names[] = {"starts",    "idle",        "throughput", "echo",
+                                        "bystander", "slow-reader", "limits",     "bench",
+                                        "demo",      "soak",        "self-check"};
     static const char *const argv[] = {LOAD_PATH, "--help", NULL};
     struct ran_program program = run_program(argv, LIMIT_S);
 
@@ -176,8 +200,8 @@ int main(void)
         cmocka_unit_test(test_scenarios_throughput_pipe_and_tty),
         cmocka_unit_test(test_scenarios_echo),
         cmocka_unit_test(test_scenarios_idle),
-        cmocka_unit_test(test_scenarios_flood_with_a_stop),
-        cmocka_unit_test(test_scenarios_control),
+        cmocka_unit_test(test_scenarios_bystander),
+        cmocka_unit_test(test_scenarios_slow_reader),
         cmocka_unit_test(test_scenarios_demo_in_both_dialects),
         cmocka_unit_test(test_scenarios_soak),
         cmocka_unit_test(test_scenarios_limits_have_both_loops),

@@ -58,7 +58,8 @@ static void test_options_defaults(void **state)
     assert_int_equal(o->listen[0].port, 0);
     assert_true(run_listen_url_is_local(&o->listen[0]));
     assert_null(o->ws_token_file);
-    assert_false(o->ws_token_digest_given || o->allow_any_local_user || o->log_json);
+    assert_false(o->ws_token_digest_given || o->allow_any_local_user || o->log_json ||
+                 o->no_metrics);
     assert_int_equal(o->log_level, RUN_LOG_INFO);
     assert_int_equal(o->workers, 0);
     assert_int_equal(o->helpers, 4);
@@ -82,11 +83,11 @@ static void test_options_takes_each(void **state)
     struct parsed p =
         parse("--listen", "stdio://", "--listen=unix:///tmp/x", "--listen", "ws://[::1]:9",
               "--ws-token-file=/t", "--allow-host", "build.example", "--allow-host=b",
-              "--allow-any-local-user", "--log-level", "debug", "--log-json", "--workers=3",
-              "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms", "--drain-max=2m",
-              "--stdin-queue=4096", "--window=64KiB", "--retain=0", "--retain-total=2GiB",
-              "--max-sessions=17", "--max-sessions-per-client=18", "--max-message=1MiB",
-              "--ping-interval=1h", "--send-timeout=5s");
+              "--allow-any-local-user", "--no-metrics", "--log-level", "debug", "--log-json",
+              "--workers=3", "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms",
+              "--drain-max=2m", "--stdin-queue=4096", "--window=64KiB", "--retain=0",
+              "--retain-total=2GiB", "--max-sessions=17", "--max-sessions-per-client=18",
+              "--max-message=1MiB", "--ping-interval=1h", "--send-timeout=5s");
     const struct run_options *o = &p.options;
     assert_string_equal(p.why.text, "");
     assert_int_equal(p.result, RUN_OPTIONS_RUN);
@@ -97,7 +98,7 @@ static void test_options_takes_each(void **state)
     assert_string_equal(o->ws_token_file, "/t");
     assert_int_equal(o->allow_host_count, 2);
     assert_string_equal(o->allow_host[0], "build.example");
-    assert_true(o->allow_any_local_user && o->log_json);
+    assert_true(o->allow_any_local_user && o->log_json && o->no_metrics);
     assert_int_equal(o->log_level, RUN_LOG_DEBUG);
     assert_int_equal(o->workers, 3);
     assert_int_equal(o->helpers, 9);

@@ -1,6 +1,6 @@
 /*
  * The limits of a spec: who ended the session and when, what counts as activity, what does not, and
- * that nobody pays for it chunk by chunk. Times pass in watches, which end no earlier than asked.
+ * that nobody pays for it chunk by chunk. Times pass in watches.
  */
 #include "support_watch.h"
 
@@ -34,14 +34,15 @@ static struct sess_spec limited(const char *const *argv, struct sess_limits limi
     return spec;
 }
 
-/* Lets time pass. */
+/* Lets time pass, or less if the session ends before. */
 static void pass(struct sup_tap *tap, unsigned ms)
 {
     struct sup_waiter waiter;
     sup_watch_begin(&waiter);
     waiter.watch.timeout_ms = ms;
     sup_watch_post(&waiter, tap);
-    assert_int_equal(sup_watch_reason(&waiter), SESS_WATCH_TIMEOUT);
+    enum sess_watch_reason reason = sup_watch_reason(&waiter);
+    assert_true(reason == SESS_WATCH_TIMEOUT || reason == SESS_WATCH_OVER);
 }
 
 /* Gives everything back, and what comes from now on. */
@@ -95,7 +96,8 @@ static void test_guard_silence(void **state)
     expect_end(sup_run(&world, &spec), SESS_ENDER_IDLE_LIMIT, SIGTERM, 50);
 }
 
-/* Gives it a byte of input again and again. Whether the session runs still. */
+/* Gives it a byte of input again and again. Whether the session runs still: much longer than any
+ * pause between two of them. */
 static bool feed_for(struct sup_tap *tap, unsigned ms)
 {
     for (uint64_t end_ms = sup_now_ms() + ms; sup_now_ms() < end_ms;) {
@@ -110,18 +112,18 @@ static bool feed_for(struct sup_tap *tap, unsigned ms)
 static void test_guard_activity(void **state)
 {
     (void)state;
-    enum { IDLE_MS = 400, ACTIVE_MS = 1000 };
+    enum { IDLE_MS = 1000, ACTIVE_MS = 2000 };
     const char *argv[] = {CHILD("echo"), NULL};
     struct sess_spec spec = limited(wait_argv, (struct sess_limits){.idle_ms = IDLE_MS});
     struct sup_tap *tap = sup_start(&world, &spec);
     sup_wait_started(tap);
     assert_true(feed_for(tap, ACTIVE_MS));
-    expect_end(tap, SESS_ENDER_IDLE_LIMIT, SIGTERM, ACTIVE_MS + IDLE_MS);
+    expect_end(tap, SESS_ENDER_IDLE_LIMIT, SIGTERM, ACTIVE_MS);
     spec = limited(argv, (struct sess_limits){.no_output_ms = IDLE_MS, .idle_ms = 3600 * 1000});
     tap = sup_start(&world, &spec);
     sup_wait_started(tap);
     assert_true(feed_for(tap, ACTIVE_MS)); /* it echoes */
-    expect_end(tap, SESS_ENDER_NO_OUTPUT_LIMIT, SIGTERM, ACTIVE_MS + IDLE_MS);
+    expect_end(tap, SESS_ENDER_NO_OUTPUT_LIMIT, SIGTERM, ACTIVE_MS);
     spec.argv = wait_argv;
     tap = sup_start(&world, &spec);
     sup_wait_started(tap);
@@ -133,7 +135,7 @@ static void test_guard_activity(void **state)
 static void test_guard_waiting_is_not_idle(void **state)
 {
     (void)state;
-    enum { IDLE_MS = 200, HELD_MS = 700, WINDOW = 100 * 1000, TOTAL = 400 * 1000 };
+    enum { IDLE_MS = 700, HELD_MS = 1500, WINDOW = 100 * 1000, TOTAL = 400 * 1000 };
     const char *argv[] = {"/bin/sh", "-c", CHILD("flood") " 400000; exec " CHILD("wait"), NULL};
     static const struct sess_limits limits[] = {{.idle_ms = IDLE_MS}, {.no_output_ms = IDLE_MS}};
     for (int i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@
 
 #include "sessions/reader.h"
 
-enum { CHUNKS_MAX = 400, CHUNK_MOST = 9000 };
+enum { CHUNKS_MAX = 2 * SESS_LOST_SIZES_MAX, CHUNK_MOST = 9000 };
 
 /* What was written. Byte i of chunk seq is (seq * 31 + i) % 256. */
 struct model {
@@ -111,8 +111,8 @@ static void check_piece(const struct sess_piece *piece)
     }
 }
 
-/* One step of a reader; exact: whether it must know all bytes. false: it is at the end. */
-static bool check_step(struct sess_reader *reader, const struct sess_headtail *headtail, bool exact)
+/* One step of a reader. false: it is at the end. */
+static bool check_step(struct sess_reader *reader, const struct sess_headtail *headtail)
 {
     struct sess_piece piece;
     struct sess_skipped skipped, expected = expected_skip(reader->after_seq);
@@ -120,12 +120,8 @@ static bool check_step(struct sess_reader *reader, const struct sess_headtail *h
     bool more = sess_reader_next(reader, headtail, model.exited_seq, &piece, &skipped);
     assert_int_equal(skipped.first_seq, expected.first_seq);
     assert_int_equal(skipped.last_seq, expected.last_seq);
-    if (exact)
-        assert_true(skipped.is_exact);
-    if (skipped.is_exact)
-        assert_int_equal(skipped.bytes, expected.bytes);
-    else
-        assert_true(skipped.bytes >= expected.bytes);
+    assert_true(skipped.is_exact);
+    assert_int_equal(skipped.bytes, expected.bytes);
     assert_int_equal(more, next_chunk(behind) != 0);
     if (more) {
         assert_int_equal(piece.seq, next_chunk(behind));
@@ -133,22 +129,17 @@ static bool check_step(struct sess_reader *reader, const struct sess_headtail *h
         behind = piece.seq;
     }
     assert_int_equal(reader->after_seq, behind);
-    if (exact)
-        assert_int_equal(reader->before_bytes, bytes_of(0, behind));
+    assert_int_equal(reader->before_bytes, bytes_of(0, behind));
     return more;
 }
 
-/* Reads everything from a number on, new and without a count, then with the right one. */
+/* Reads everything from a number on: it is known how many bytes came before. */
 static void check_from(const struct sess_headtail *headtail, uint64_t after_seq)
 {
     struct sess_reader reader;
-    bool inside = headtail->lost_last_seq > after_seq && after_seq >= headtail->lost_first_seq;
-    sess_reader_init(&reader, headtail, after_seq, SESS_BYTES_UNKNOWN);
-    assert_int_equal(reader.before_bytes == SESS_BYTES_UNKNOWN, inside);
-    for (bool first = true; check_step(&reader, headtail, !first || !inside); first = false)
-        continue;
-    sess_reader_init(&reader, headtail, after_seq, bytes_of(0, after_seq));
-    while (check_step(&reader, headtail, true))
+    sess_reader_init(&reader, headtail, model.exited_seq, after_seq, SESS_BYTES_UNKNOWN);
+    assert_int_equal(reader.before_bytes, bytes_of(0, after_seq));
+    while (check_step(&reader, headtail))
         continue;
 }
 
@@ -159,7 +150,8 @@ static void test_reader_from_every_number(void **state)
     static const uint32_t limits[] = {1, 20, 800, CHUNK_MOST};
     for (int round = 0; round < SUP_COUNT(150, 30); round++) {
         struct sess_headtail headtail;
-        size_t cap = sup_below(&random, 6) == 0 ? sup_below(&random, 4) : sup_below(&random, 90000);
+        size_t cap =
+            sup_below(&random, 6) == 0 ? 1 + sup_below(&random, 3) : 1 + sup_below(&random, 90000);
         uint32_t limit = limits[sup_below(&random, 4)];
         begin(&headtail, cap);
         for (uint64_t count = sup_below(&random, 100); count > 0; count--) {
@@ -184,10 +176,10 @@ static void test_reader_stays(void **state)
     for (int round = 0; round < SUP_COUNT(200, 40); round++) {
         struct sess_headtail headtail;
         struct sess_reader readers[READERS];
-        size_t cap = sup_below(&random, 60000);
+        size_t cap = 1 + sup_below(&random, 60000);
         begin(&headtail, cap);
         for (int i = 0; i < READERS; i++)
-            sess_reader_init(&readers[i], &headtail, 0, SESS_BYTES_UNKNOWN);
+            sess_reader_init(&readers[i], &headtail, 0, 0, SESS_BYTES_UNKNOWN);
         for (int step = 0; step < 300; step++) {
             append(&headtail, &random, 1 + (uint32_t)sup_below(&random, 1000));
             maybe_exit(&random);
@@ -196,10 +188,10 @@ static void test_reader_stays(void **state)
             int which = (int)sup_below(&random, READERS);
             learn_whole(&headtail);
             /* Every step it may have been away: the count comes back as it went out. */
-            sess_reader_init(&readers[which], &headtail, readers[which].after_seq,
+            sess_reader_init(&readers[which], &headtail, model.exited_seq, readers[which].after_seq,
                              readers[which].before_bytes);
             for (uint64_t reads = sup_below(&random, 4 * READERS); reads > 0; reads--) {
-                if (!check_step(&readers[which], &headtail, true))
+                if (!check_step(&readers[which], &headtail))
                     break;
             }
         }
@@ -207,37 +199,94 @@ static void test_reader_stays(void **state)
     }
 }
 
-/* A wrong count is no way to confuse anybody: it is an upper bound then. */
-static void test_reader_wrong_counts(void **state)
+/* 8,000 chunks of 100 bytes; 1 to 20 and 7,981 to 8,000 are kept. */
+static void append_thousands(struct sess_headtail *headtail)
+{
+    uint64_t random = 1;
+    for (int i = 0; i < 8000; i++)
+        append(headtail, &random, 100);
+}
+
+static void expect_skip(const struct sess_headtail *headtail, struct sess_reader *reader,
+                        uint64_t bytes, bool is_exact)
+{
+    struct sess_piece piece;
+    struct sess_skipped skipped;
+    uint64_t first_seq = reader->after_seq + 1;
+    assert_true(sess_reader_next(reader, headtail, 0, &piece, &skipped));
+    assert_int_equal(piece.seq, 7981);
+    assert_int_equal(skipped.first_seq, first_seq);
+    assert_int_equal(skipped.last_seq, 7980);
+    assert_int_equal(skipped.bytes, bytes);
+    assert_int_equal(skipped.is_exact, is_exact);
+    assert_int_equal(reader->before_bytes, 798100);
+}
+
+/* Who is further behind than sizes are kept brings its own count along. A wrong one is no way to
+ * confuse anybody: it is an upper bound then. */
+static void test_reader_far_behind(void **state)
 {
     (void)state;
-    uint64_t random = 1;
+    static const uint64_t wrong[] = {0, 1999, 798001, UINT64_MAX - 1, SESS_BYTES_UNKNOWN};
+    enum { NEAR = 7980 - SESS_LOST_SIZES_MAX };
     struct sess_headtail headtail;
     struct sess_reader reader;
     struct sess_piece piece;
     struct sess_skipped skipped;
-    begin(&headtail, 4000); /* keeps 1 to 20 and 81 to 100 of 100 chunks of 100 bytes */
-    for (int i = 0; i < 100; i++)
-        append(&headtail, &random, 100);
-    const uint64_t wrong[] = {0, 1999, 8001, UINT64_MAX - 1, SESS_BYTES_UNKNOWN};
+    begin(&headtail, 4000);
+    append_thousands(&headtail);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        sess_reader_init(&reader, &headtail, 50, wrong[i]);
-        assert_true(sess_reader_next(&reader, &headtail, 0, &piece, &skipped));
-        assert_int_equal(piece.seq, 81);
-        assert_int_equal(skipped.first_seq, 51);
-        assert_int_equal(skipped.last_seq, 80);
-        assert_false(skipped.is_exact);
-        assert_int_equal(skipped.bytes, 6000);
-        assert_int_equal(reader.before_bytes, 8100);
+        sess_reader_init(&reader, &headtail, 0, NEAR - 1, wrong[i]);
+        expect_skip(&headtail, &reader, 796000, false);
+        sess_reader_init(&reader, &headtail, 0, NEAR, wrong[i]); /* not believed, but known */
+        expect_skip(&headtail, &reader, SESS_LOST_SIZES_MAX * 100, true);
+        sess_reader_init(&reader, &headtail, 0, 20, wrong[i]);
+        expect_skip(&headtail, &reader, 796000, true);
     }
-    sess_reader_init(&reader, &headtail, 20, 77777); /* not believed where it can be known */
-    assert_true(sess_reader_next(&reader, &headtail, 0, &piece, &skipped));
-    assert_true(skipped.is_exact);
-    assert_int_equal(skipped.bytes, 6000);
-    sess_reader_init(&reader, &headtail, UINT64_MAX, 0);
+    sess_reader_init(&reader, &headtail, 0, 50, 5000);
+    expect_skip(&headtail, &reader, 793000, true);
+    sess_reader_init(&reader, &headtail, 0, UINT64_MAX, 0);
     assert_false(sess_reader_next(&reader, &headtail, 0, &piece, &skipped));
     assert_int_equal(skipped.first_seq, 0);
     sess_headtail_deinit(&headtail);
+}
+
+static bool memory_fails;
+
+static void *resize_or_fail(void *context, void *block, size_t size_bytes)
+{
+    (void)context;
+    if (size_bytes > 0 && memory_fails)
+        return NULL;
+    return sess_memory_libc.resize(sess_memory_libc.context, block, size_bytes);
+}
+
+/* Sizes that there was no memory for are not known; the newest are kept in what there is. */
+static void test_reader_without_memory_for_sizes(void **state)
+{
+    (void)state;
+    static const struct sess_memory memory = {.resize = resize_or_fail};
+    struct sess_lost lost = {0};
+    uint64_t bytes;
+    memory_fails = true;
+    sess_lost_note(&lost, &memory, 3, 10, true);
+    assert_int_equal(lost.first_seq, 3);
+    assert_int_equal(sess_lost_held(&lost), 0);
+    assert_false(sess_lost_bytes(&lost, 0, 0, &bytes));
+    memory_fails = false;
+    sess_lost_note(&lost, &memory, 4, 20, false); /* nor may it */
+    assert_int_equal(sess_lost_held(&lost), 0);
+    for (uint64_t seq = 5; seq <= 70; seq++) {
+        sess_lost_note(&lost, &memory, seq, SESS_CHUNK_MAX_BYTES, true);
+        memory_fails = true; /* one block it is */
+    }
+    assert_true(sess_lost_bytes(&lost, 6, 0, &bytes));
+    assert_int_equal(bytes, 64 * SESS_CHUNK_MAX_BYTES);
+    assert_false(sess_lost_bytes(&lost, 5, 0, &bytes));
+    assert_true(sess_lost_bytes(&lost, 70, 0, &bytes));
+    assert_int_equal(bytes, 0);
+    memory_fails = false;
+    sess_lost_deinit(&lost, &memory);
 }
 
 /* Nothing is kept: everything is missing, and told as such. */
@@ -250,7 +299,7 @@ static void test_reader_without_retention(void **state)
     struct sess_piece piece;
     struct sess_skipped skipped;
     begin(&headtail, 0);
-    sess_reader_init(&reader, &headtail, 0, SESS_BYTES_UNKNOWN);
+    sess_reader_init(&reader, &headtail, 0, 0, SESS_BYTES_UNKNOWN);
     assert_false(sess_reader_next(&reader, &headtail, 0, &piece, &skipped));
     assert_int_equal(skipped.last_seq, 0);
     for (int i = 0; i < 10; i++)
@@ -270,7 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reader_from_every_number),
         cmocka_unit_test(test_reader_stays),
-        cmocka_unit_test(test_reader_wrong_counts),
+        cmocka_unit_test(test_reader_far_behind),
+        cmocka_unit_test(test_reader_without_memory_for_sizes),
         cmocka_unit_test(test_reader_without_retention),
     };
     return cmocka_run_group_tests(tests, open_port, close_port);

@@ -280,6 +280,50 @@ static void test_json_writer_base64_lengths(void **state)
     }
 }
 
+/* Three pieces of the bytes into a buffer of the given capacity, which nothing is written beyond.
+ */
+static void check_pieces(size_t first, size_t second, size_t capacity)
+{
+    static const uint8_t bytes[] = "0123456789";
+    static const char expected[] = "[\"MDEyMzQ1Njc4OQ==\",1]";
+    struct wire_json_writer writer;
+    struct wire_json_base64 base64;
+    struct wire_span json;
+    size_t rest = first + second;
+    uint8_t *buffer = malloc(capacity + 1);
+    assert_non_null(buffer);
+    buffer[capacity] = 0xA5;
+    wire_json_writer_init(&writer, buffer, capacity);
+    wire_json_writer_begin_array(&writer);
+    wire_json_writer_begin_base64(&writer, &base64, wire_base64_best());
+    wire_json_base64_push(&base64, wire_span_of(bytes, first));
+    wire_json_base64_push(&base64, wire_span_of(bytes + first, second));
+    wire_json_base64_push(&base64, wire_span_of(bytes + rest, 10 - rest));
+    wire_json_base64_end(&base64);
+    wire_json_writer_int64(&writer, 1);
+    wire_json_writer_end_array(&writer);
+    int error = wire_json_writer_finish(&writer, &json);
+    assert_int_equal(writer.needed_bytes, sizeof expected - 1);
+    assert_int_equal(buffer[capacity], 0xA5);
+    assert_int_equal(error, capacity < sizeof expected - 1 ? WIRE_JSON_ERR_CAPACITY : 0);
+    if (!error) {
+        assert_memory_equal(json.data, expected, json.size);
+    }
+    free(buffer);
+}
+
+static void test_json_writer_base64_pieces(void **state)
+{
+    (void)state;
+    for (size_t first = 0; first <= 10; first++) {
+        for (size_t second = 0; first + second <= 10; second++) {
+            for (size_t capacity = 0; capacity <= 22; capacity++) {
+                check_pieces(first, second, capacity);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_json_writer_text_error_is_sticky),
         cmocka_unit_test(test_json_writer_random_strings),
         cmocka_unit_test(test_json_writer_base64_lengths),
+        cmocka_unit_test(test_json_writer_base64_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

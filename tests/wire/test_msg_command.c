@@ -193,8 +193,18 @@ static void test_msg_method(void **state)
     check_method("process/write", WIRE_MSG_METHOD_PROCESS_WRITE, WIRE_MSG_DIALECT_PROCESS);
     check_method("process/signal", WIRE_MSG_METHOD_PROCESS_SIGNAL, WIRE_MSG_DIALECT_PROCESS);
     check_method("process/terminate", WIRE_MSG_METHOD_PROCESS_TERMINATE, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/closeStdin", WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN,
+                 WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/resize", WIRE_MSG_METHOD_PROCESS_RESIZE, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/wait", WIRE_MSG_METHOD_PROCESS_WAIT, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/waitAny", WIRE_MSG_METHOD_PROCESS_WAIT_ANY, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/read", WIRE_MSG_METHOD_PROCESS_READ, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/list", WIRE_MSG_METHOD_PROCESS_LIST, WIRE_MSG_DIALECT_PROCESS);
+    check_method("environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO, WIRE_MSG_DIALECT_NONE);
+    check_method("environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS, WIRE_MSG_DIALECT_NONE);
     check_method("command/exec/other", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_V0);
-    check_method("process/read", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/attach", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_PROCESS);
     check_method("command/execute", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
     check_method("fs/readFile", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
     check_method("process", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);

@@ -11,7 +11,6 @@
 
 #include "tests/wire/support_msg.h"
 #include "wire/msg_initialize.h"
-#include "wire/msg_method.h"
 
 static int parse_initialize(struct wire_msg_parser *parser, struct wire_span params)
 {
@@ -77,43 +76,12 @@ static void test_msg_initialize_environment(void **state)
     assert_string_equal(support_writer_text(&out), "{\"id\":1,\"result\":{\"status\":\"ready\"}}");
 }
 
-static void test_msg_initialize_methods(void **state)
-{
-    static const struct {
-        const char *name;
-        enum wire_msg_method method;
-        enum wire_msg_dialect dialect;
-    } rows[] = {
-        {"initialize", WIRE_MSG_METHOD_INITIALIZE, WIRE_MSG_DIALECT_NONE},
-        {"command/exec", WIRE_MSG_METHOD_COMMAND_EXEC, WIRE_MSG_DIALECT_V0},
-        {"process/start", WIRE_MSG_METHOD_PROCESS_START, WIRE_MSG_DIALECT_PROCESS},
-        {"process/closeStdin", WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN, WIRE_MSG_DIALECT_PROCESS},
-        {"process/resize", WIRE_MSG_METHOD_PROCESS_RESIZE, WIRE_MSG_DIALECT_PROCESS},
-        {"process/wait", WIRE_MSG_METHOD_PROCESS_WAIT, WIRE_MSG_DIALECT_PROCESS},
-        {"process/waitAny", WIRE_MSG_METHOD_PROCESS_WAIT_ANY, WIRE_MSG_DIALECT_PROCESS},
-        {"process/read", WIRE_MSG_METHOD_PROCESS_READ, WIRE_MSG_DIALECT_PROCESS},
-        {"process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT, WIRE_MSG_DIALECT_PROCESS},
-        {"process/list", WIRE_MSG_METHOD_PROCESS_LIST, WIRE_MSG_DIALECT_PROCESS},
-        {"environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO, WIRE_MSG_DIALECT_NONE},
-        {"environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS, WIRE_MSG_DIALECT_NONE},
-        {"process/waitany", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_PROCESS},
-        {"environment/", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct wire_span name = wire_span_text(rows[i].name);
-        assert_int_equal(wire_msg_method_find(name), rows[i].method);
-        assert_int_equal(wire_msg_method_dialect(name), rows[i].dialect);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_msg_initialize_refusals),
         cmocka_unit_test(test_msg_initialize_params),
         cmocka_unit_test(test_msg_initialize_environment),
-        cmocka_unit_test(test_msg_initialize_methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,8 @@ static const struct measuring {
     {"starts", load_scenario_starts, LOAD_BARE_JSON | LOAD_BARE_SPAWN},
     {"echo", load_scenario_echo, LOAD_BARE_JSON},
     {"throughput", load_scenario_throughput, LOAD_BARE_JSON | LOAD_BARE_PACKETS},
-    {"control", load_scenario_control, LOAD_BARE_NONE},
-    {"flood", load_scenario_flood, LOAD_BARE_NONE},
+    {"bystander", load_scenario_bystander, LOAD_BARE_NONE},
+    {"slow-reader", load_scenario_slow_reader, LOAD_BARE_NONE},
 };
 
 /* Whether a list with commas holds the name; NULL holds every name. */
@@ -116,8 +116,8 @@ static int run_all(struct load_run *run, bool with_servers, bool with_bare)
             run_bare(run, &scenarios[i]);
     }
     if (!has_any)
-        return load_say("--only %s names no scenario: idle, starts, echo, throughput, control, "
-                        "flood",
+        return load_say("--only %s names no scenario: idle, starts, echo, throughput, bystander, "
+                        "slow-reader",
                         run->options->only);
     return 0;
 }

@@ -14,8 +14,8 @@ load_scenario_fn load_scenario_starts;
 load_scenario_fn load_scenario_idle;
 load_scenario_fn load_scenario_throughput;
 load_scenario_fn load_scenario_echo;
-load_scenario_fn load_scenario_flood;
-load_scenario_fn load_scenario_control;
+load_scenario_fn load_scenario_slow_reader;
+load_scenario_fn load_scenario_bystander;
 load_scenario_fn load_scenario_soak;
 load_scenario_fn load_scenario_demo;
 
