@@ -39,6 +39,7 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
         return;
     }
     proc->unmarked_bytes = bytes;
+    acks->unmarked_count++;
     proc->unmarked_next = acks->unmarked;
     acks->unmarked = proc;
 }
@@ -47,14 +48,14 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
 bool run_acks_want_ping(const struct run_conn *conn)
 {
     size_t quarter = run_conn_window_bytes(conn) / 4;
+    if (conn->acks.unmarked_count >= RUN_MARK_PROCS)
+        return true;
     return conn->acks.unmarked_bytes >= (quarter < RUN_MARK_BYTES ? quarter : RUN_MARK_BYTES);
 }
 
 static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
 {
-    size_t count = 0;
-    for (const struct run_proc *at = acks->unmarked; at != NULL; at = at->unmarked_next)
-        count++;
+    size_t count = acks->unmarked_count;
     struct run_mark *mark = malloc(sizeof(*mark) + count * sizeof(mark->marked[0]));
     if (mark == NULL)
         return NULL;
@@ -67,7 +68,7 @@ static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
         proc->unmarked_bytes = 0;
     }
     assert(mark->count == count);
-    acks->unmarked_bytes = 0;
+    acks->unmarked_bytes = acks->unmarked_count = 0;
     return mark;
 }
 
@@ -133,7 +134,7 @@ void run_acks_forget(struct run_conn *conn)
         proc->unmarked_bytes = 0;
         run_proc_unref(proc);
     }
-    acks->unmarked_bytes = 0;
+    acks->unmarked_bytes = acks->unmarked_count = 0;
     while (acks->oldest != NULL)
         pop_mark(acks, false);
 }

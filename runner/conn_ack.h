@@ -18,11 +18,14 @@ struct run_conn;
 struct run_mark;
 struct run_proc;
 
-enum { RUN_MARK_BYTES = 256 * 1024 }; /* of output between two pings */
+enum {
+    RUN_MARK_BYTES = 256 * 1024, /* of output between two pings */
+    RUN_MARK_PROCS = 64          /* their memory stays until the pong, also when they are gone */
+};
 
 struct run_acks {
     struct run_proc *unmarked; /* a list of those with bytes since the last ping; references */
-    size_t unmarked_bytes;
+    size_t unmarked_bytes, unmarked_count;
     struct run_mark *oldest, *newest; /* pings without a pong */
     uint64_t last_number;
 };

@@ -102,6 +102,20 @@ void run_proc_leave_table(struct run_proc *proc)
         run_proc_unref(proc); /* the tombstone's, which was the session's */
 }
 
+/* The start failed, and its id is free. */
+static void send_refusal(struct run_proc *proc)
+{
+    struct run_conn *conn = proc->refused;
+    while (proc->refusal != NULL) {
+        struct run_frame *frame = proc->refusal;
+        proc->refusal = frame->next;
+        run_conn_send(conn, RUN_FRAME_REPLY, frame);
+    }
+    proc->refused = NULL;
+    if (conn != NULL)
+        run_conn_unref(conn);
+}
+
 /* Nothing of the program is left. What its client may ask for stays for a while. */
 static void take_leave(struct run_notice *notice, struct run_conn *holder)
 {
@@ -111,6 +125,7 @@ static void take_leave(struct run_notice *notice, struct run_conn *holder)
         run_tombstone_add(proc); /* with the session's reference */
     } else {
         run_proc_leave_table(proc);
+        send_refusal(proc);
         run_proc_unref(proc);
     }
     if (holder != NULL)

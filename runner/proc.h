@@ -43,7 +43,9 @@ struct run_proc {
     struct run_recent write_ids;    /* of the holder's strand */
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
     uint64_t unmarked_bytes;
-    uint64_t asked_ns;           /* when the start was asked for */
+    uint64_t asked_ns;         /* when the start was asked for */
+    struct run_frame *refusal; /* of a start that failed, until its id is free again; made on the */
+    struct run_conn *refused;  /* session's strand for this connection, one reference */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */
     size_t id_json_bytes;
     uint8_t id_json[]; /* the process id, or the session id of exec-server.v0, as JSON */

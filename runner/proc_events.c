@@ -50,15 +50,38 @@ static void note_answered(const struct run_proc *proc, int result)
     run_metrics_observe(metrics, RUN_HISTOGRAM_REQUEST, time_ns);
 }
 
+/* A refusal waits until the id has left the table: whoever hears it may use the id again. */
+static void keep_refusal(struct run_proc *proc, struct run_reply *reply)
+{
+    struct wire_span json;
+    uint8_t *text;
+    int result = wire_json_writer_finish(&reply->writer, &json);
+    assert(result == 0);
+    (void)result;
+    struct run_frame *frame = run_conn_message(proc->target, json.size, &text);
+    if (frame == NULL)
+        return;
+    memcpy(text, json.data, json.size);
+    frame->next = NULL;
+    if (proc->refused == NULL)
+        proc->refused = run_conn_ref(proc->target);
+    struct run_frame **last = &proc->refusal;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = frame;
+}
+
 static void answer_start(struct run_proc *proc, const struct sess_started *started)
 {
     struct run_reply reply;
     struct wire_json_writer *writer = run_reply_begin(&reply, proc->target);
-    if (proc->was_started)
+    if (proc->was_started) {
         write_started(writer, proc);
-    else
+        run_reply_send(&reply);
+    } else {
         write_failed(writer, proc, started);
-    run_reply_send(&reply);
+        keep_refusal(proc, &reply);
+    }
 }
 
 /* Behind the answer to the start, without a number. */
@@ -73,7 +96,10 @@ static void tell_lifecycle(struct run_proc *proc, const struct sess_started *sta
         wire_msg_process_failed(writer, run_proc_id_json(proc),
                                 no_room ? WIRE_RPC_CODE_NO_CAPACITY : WIRE_RPC_CODE_INTERNAL,
                                 wire_span_text(no_room ? "no capacity" : started->text));
-    run_reply_send(&reply);
+    if (proc->was_started)
+        run_reply_send(&reply);
+    else
+        keep_refusal(proc, &reply);
 }
 
 static void on_start(struct sess_session *session, void *context,

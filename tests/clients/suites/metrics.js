@@ -118,7 +118,8 @@ async function doKnownWork(t, peer) {
 }
 
 metricsTest('numbers-after-known-work', async (t) => {
-  const server = await startServer(t, { args: ['--tombstone-ttl', '0'] });
+  const server = await startServer(t, { args: ['--tombstone-ttl', '0', '--detach-ttl', '0',
+    '--ping-interval', '1s'] });
   const before = await scrape(t, server.url);
   const peer = await ready(t, server);
   await doKnownWork(t, peer);
@@ -146,7 +147,8 @@ metricsTest('numbers-after-known-work', async (t) => {
 });
 
 metricsTest('sessions-by-state-and-kind', async (t) => {
-  const server = await startServer(t, { args: ['--tombstone-ttl', '0'] });
+  const server = await startServer(t, { args: ['--tombstone-ttl', '0', '--detach-ttl', '0',
+    '--ping-interval', '1s'] });
   const peer = await ready(t, server);
   const idle = { argv: ['/bin/cat'], pipeStdin: true };
   await startProcess(t, peer, idle);
@@ -166,7 +168,8 @@ metricsTest('sessions-by-state-and-kind', async (t) => {
 
 // What was read was delivered, or is counted as what it became.
 metricsTest('every-byte-of-output-is-accounted-for', async (t) => {
-  const server = await startServer(t, { args: ['--retain', '64KiB', '--tombstone-ttl', '0'] });
+  const server = await startServer(t, { args: ['--retain', '64KiB', '--tombstone-ttl', '0', '--detach-ttl', '0',
+    '--ping-interval', '1s'] });
   const peer = await ready(t, server);
   await startProcess(t, peer, { argv: sh('exec cat /dev/zero') });
   peer.transport.socket.pause();
