@@ -120,13 +120,13 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_WRITE] = run_process_write,
     [WIRE_MSG_METHOD_PROCESS_SIGNAL] = run_process_signal,
     [WIRE_MSG_METHOD_PROCESS_TERMINATE] = run_process_terminate,
+    [WIRE_MSG_METHOD_PROCESS_WAIT] = run_process_wait,
+    [WIRE_MSG_METHOD_PROCESS_WAIT_ANY] = run_process_wait_any,
+    [WIRE_MSG_METHOD_PROCESS_LIST] = run_process_list,
     [WIRE_MSG_METHOD_PROCESS_CLOSE_STDIN] = run_process_close_stdin,
     [WIRE_MSG_METHOD_PROCESS_RESIZE] = run_process_resize,
     [WIRE_MSG_METHOD_ENVIRONMENT_INFO] = run_environment_info,
     [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
-    [WIRE_MSG_METHOD_PROCESS_WAIT] = run_process_wait,
-    [WIRE_MSG_METHOD_PROCESS_WAIT_ANY] = run_process_wait_any,
-    [WIRE_MSG_METHOD_PROCESS_LIST] = run_process_list,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,

@@ -47,13 +47,13 @@ void run_process_start(struct run_request *request);
 void run_process_write(struct run_request *request);
 void run_process_signal(struct run_request *request);
 void run_process_terminate(struct run_request *request);
+void run_process_wait(struct run_request *request);     /* dispatch_wait.c */
+void run_process_wait_any(struct run_request *request); /* dispatch_wait_any.c */
+void run_process_list(struct run_request *request);     /* dispatch_list.c */
 void run_process_close_stdin(struct run_request *request);
 void run_process_resize(struct run_request *request);
 void run_environment_info(struct run_request *request);
 void run_environment_status(struct run_request *request);
-void run_process_wait(struct run_request *request);     /* dispatch_wait.c */
-void run_process_wait_any(struct run_request *request); /* dispatch_wait_any.c */
-void run_process_list(struct run_request *request);     /* dispatch_list.c */
 /* The handshake; dispatch_initialize.c. */
 void run_initialize(struct run_request *request);
 

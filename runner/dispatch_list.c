@@ -7,8 +7,10 @@
  * A look goes to its session at once, also while that starts: such a process is "starting".
  */
 #include "runner/dispatch.h"
+#include "runner/labels.h"
 #include "runner/look.h"
 #include "runner/reply.h"
+#include "runner/tombstone.h"
 #include "wire/msg_list.h"
 
 #include <assert.h>
@@ -35,6 +37,7 @@ struct list_call {
     _Atomic uint32_t unanswered; /* looks, and one for whoever posts them */
     _Atomic size_t bytes;        /* of all entries */
     _Atomic int fault;           /* enum list_fault */
+    uint64_t asked_ns;           /* when the client asked */
     size_t id_bytes;
     uint8_t *id; /* of the request, JSON; at the end of the call */
     uint32_t count;
@@ -89,6 +92,7 @@ static void count_look(struct list_call *call)
         qsort(call->items, call->count, sizeof(struct list_item *), compare);
         run_reply_send_counted(conn, write_reply, call);
     }
+    run_conn_note_answer(conn, call->asked_ns);
     run_waiting_remove(&call->waiting);
 }
 
@@ -143,11 +147,9 @@ static uint32_t visit(const struct run_conn *conn, const struct wire_msg_pairs *
     struct sess_label labels[WIRE_MSG_LABELS_MAX];
     struct sess_session *cursor = NULL, *session;
     uint32_t count = 0;
-    assert(wanted->count <= WIRE_MSG_LABELS_MAX);
-    for (size_t i = 0; i < wanted->count; i++)
-        labels[i] = (struct sess_label){wanted->items[i].name, wanted->items[i].value};
+    size_t label_count = run_labels_of(wanted, labels);
     while ((session = sess_table_next(&conn->tenure->table, &cursor)) != NULL) {
-        if (!sess_session_has_labels(session, labels, wanted->count))
+        if (!sess_session_has_labels(session, labels, label_count))
             continue;
         if (out_items != NULL)
             out_items[count].proc = run_proc_ref(sess_session_context(session));
@@ -190,6 +192,7 @@ void run_process_list(struct run_request *request)
         run_dispatch_refuse_params(request);
         return;
     }
+    run_tombstones_sweep(conn->tenure);
     struct list_call *call = call_new(request, &asked.labels);
     if (call == NULL) {
         refuse(conn, request->id, FAULT_MEMORY);
@@ -200,6 +203,8 @@ void run_process_list(struct run_request *request)
         free_call(&call->waiting);
         return;
     }
+    call->asked_ns = conn->asked_ns;
+    conn->asked_ns = 0; /* its answer takes the time */
     for (uint32_t i = 0; i < call->count; i++)
         sess_request_post(&call->items[i]->request, call->items[i]->proc->session);
     count_look(call);

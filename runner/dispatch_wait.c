@@ -47,7 +47,10 @@ static void reply_unknown(struct run_conn *conn, struct wire_span id,
 {
     size_t size = 0;
     const char *name = sess_session_id(session, &size);
-    run_reply_text(conn, id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, wire_span_of(name, size));
+    struct run_reply reply;
+    wire_rpc_write_unknown_process(run_reply_begin(&reply, conn), id, wire_span_of(name, size),
+                                   "neverExisted");
+    run_reply_send(&reply);
 }
 
 static void watch_answered(struct sess_request *request)
@@ -107,5 +110,6 @@ void run_process_wait(struct run_request *request)
     call->watch.wants_exited = true;
     if (asked.timeout_ms.is_present)
         call->watch.timeout_ms = asked.timeout_ms.value;
+    conn->asked_ns = 0; /* asked to wait: that is no time that an answer takes */
     sess_request_post(&call->watch.request, proc->session);
 }

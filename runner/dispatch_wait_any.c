@@ -275,6 +275,7 @@ void run_process_wait_any(struct run_request *request)
         refuse_memory(request->conn, request->id);
     } else if (run_waiting_add(&call->waiting, request->conn, (uint32_t)asked.count, cancel_call,
                                free_call)) {
+        request->conn->asked_ns = 0; /* asked to wait: that is no time that an answer takes */
         post_watches(call);
     } else {
         run_waiting_refuse(request->conn, request->id);

@@ -157,21 +157,32 @@ static void detach(struct run_proc *proc, enum sess_ender ender)
     run_proc_leave_table(proc);
 }
 
+/* Visits a table of which each may be detached: one that is gone already may be freed on its own
+ * strand before the visit goes on from it, so it is kept until then. */
+static struct run_proc *next_to_detach(struct run_tenure *tenure, struct sess_session **cursor)
+{
+    struct sess_session *last = *cursor;
+    struct sess_session *session = sess_table_next(&tenure->table, cursor);
+    sess_session_unref(last);
+    return session != NULL ? sess_session_context(sess_session_ref(session)) : NULL;
+}
+
 void run_proc_detach_all(struct run_tenure *tenure, enum sess_ender ender)
 {
-    struct sess_session *cursor = NULL, *session;
+    struct sess_session *cursor = NULL;
+    struct run_proc *proc;
     run_tombstones_forget(tenure);
-    while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
-        detach(sess_session_context(session), ender);
+    while ((proc = next_to_detach(tenure, &cursor)) != NULL)
+        detach(proc, ender);
 }
 
 uint64_t run_proc_detach_late(struct run_tenure *tenure, uint64_t now_ns)
 {
-    struct sess_session *cursor = NULL, *session;
+    struct sess_session *cursor = NULL;
+    struct run_proc *proc;
     uint64_t next_ns = 0;
     run_tombstones_sweep(tenure);
-    while ((session = sess_table_next(&tenure->table, &cursor)) != NULL) {
-        struct run_proc *proc = sess_session_context(session);
+    while ((proc = next_to_detach(tenure, &cursor)) != NULL) {
         uint64_t late_ns = tenure->detached_ns + proc->detach_ttl_ns;
         if (proc->gone_ns != 0)
             continue;

@@ -110,6 +110,22 @@ suiteTest('wait-is-for-the-exit-not-the-close', async (t, server, peer) => {
     { exitCode: 7, closeReason: null });
 }, ['--drain-max', '1h', '--drain-quiet', '1h']);
 
+suiteTest('a-closed-one-answers-everything-for-a-time', async (t, server, peer) => {
+  const view = await startProcess(t, peer, { argv: sh('exit 2') });
+  await view.waitClosed();
+  checkRecord(await peer.request('process/wait', { processId: view.id }),
+    { exitCode: 2, closeReason: 'eof' });
+  const any = async (item) =>
+    (await waitAny(peer, [{ processId: view.id, ...item }])).ready[0].reason;
+  assert.equal(await any({}), 'exited');
+  assert.equal(await any({ afterSeq: 1 }), 'closed');
+  assert.equal(await any({ match: base64('x') }), 'exited');
+  assert.equal(await any({ match: base64('x'), afterSeq: 2 }), 'closed');
+  const { processes: [entry] } = await peer.request('process/list', {});
+  assert.equal(entry.state, 'closed');
+  checkRecord(entry.exit, { exitCode: 2, closeReason: 'eof' });
+});
+
 suiteTest('wait-tells-the-signal-and-who-ended-it', async (t, server, peer) => {
   const view = await cat(t, peer);
   const id = peer.post('process/wait', { processId: view.id, timeoutMs: 60000 });
@@ -409,6 +425,7 @@ suiteTest('list-of-500-while-some-end', async (t, server, peer) => {
     const left = processes.filter((one) => running.has(one.processId));
     assert.equal(left.length, running.size);
     left.forEach((one) => assert.equal(one.state, 'running'));
+    assert.equal(processes.length, 500); // those that have ended answer for a time
     processes.forEach((one) => assert.equal(one.exit !== null,
       ['exited', 'closed'].includes(one.state)));
     await Promise.all(some.map((view) => view.waitClosed()));
