@@ -104,6 +104,8 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_WRITE] = run_process_write,
     [WIRE_MSG_METHOD_PROCESS_SIGNAL] = run_process_signal,
     [WIRE_MSG_METHOD_PROCESS_TERMINATE] = run_process_terminate,
+    [WIRE_MSG_METHOD_PROCESS_READ] = run_process_read,
+    [WIRE_MSG_METHOD_PROCESS_SNAPSHOT] = run_process_snapshot,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,

@@ -43,6 +43,8 @@ void run_process_start(struct run_request *request);
 void run_process_write(struct run_request *request);
 void run_process_signal(struct run_request *request);
 void run_process_terminate(struct run_request *request);
+void run_process_read(struct run_request *request);
+void run_process_snapshot(struct run_request *request);
 /* The handshake; dispatch_initialize.c. */
 void run_initialize(struct run_request *request);
 

@@ -24,7 +24,8 @@ struct run_frame {
     uint8_t *data;           /* to be filled by who made the frame */
     uint32_t size_bytes;     /* of data */
     uint32_t output_bytes;   /* decoded bytes of the child's output in it */
-    struct run_proc *proc;   /* whose output it is, one reference; NULL for replies */
+    struct run_proc *proc;   /* whose output is in it, one reference, or NULL */
+    uint64_t read_seq;       /* of a reply: what proc's client missed up to this number; or 0 */
 };
 
 /* Frames in the order in which they go out; of one strand. */

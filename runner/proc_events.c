@@ -101,6 +101,16 @@ static void on_output(struct sess_session *session, void *context, const struct 
 {
     struct run_proc *proc = context;
     struct run_conn *target = proc->target;
+    uint32_t owed_bytes = chunk->slice.size_bytes;
+    /* A full queue stops whoever adds to it, until what it added has gone out. */
+    bool is_full = run_ring_is_crowded(&proc->ring) ||
+                   (target != NULL &&
+                    run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES);
+    if (is_full) {
+        sess_session_charge(session, proc->window_bytes);
+        owed_bytes += proc->window_bytes;
+    }
+    run_ring_push(&proc->ring, chunk, owed_bytes);
     if (target == NULL)
         return; /* owed to whoever resumes; a full window makes the program wait */
     struct run_frame *frame = encode(proc, chunk);
@@ -109,13 +119,7 @@ static void on_output(struct sess_session *session, void *context, const struct 
         return;
     }
     frame->proc = run_proc_ref(proc);
-    frame->output_bytes = chunk->slice.size_bytes;
-    /* A full queue stops whoever adds to it, until what it added has gone out. */
-    if (run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
-        uint32_t window_bytes = run_conn_window_bytes(target);
-        sess_session_charge(session, window_bytes);
-        frame->output_bytes += window_bytes;
-    }
+    frame->output_bytes = owed_bytes;
     run_conn_send(target, RUN_FRAME_OUTPUT, frame);
 }
 
