@@ -34,9 +34,18 @@ void run_conn_set_state(struct run_conn *conn, enum run_conn_state state)
     conn->state = (uint8_t)state;
 }
 
+bool run_conn_may_be_resumed(const struct run_conn *conn)
+{
+    return conn->framing == RUN_FRAMING_WS && conn->dialect != RUN_DIALECT_V0 &&
+           run_server_detach_ttl_ns(conn->server) > 0;
+}
+
 uint32_t run_conn_window_bytes(const struct run_conn *conn)
 {
-    uint64_t bytes = conn->server->options->window_bytes;
+    const struct run_options *options = conn->server->options;
+    uint64_t bytes = options->window_bytes;
+    if (run_conn_may_be_resumed(conn) && bytes > options->resume_ring_bytes)
+        bytes = options->resume_ring_bytes;
     return bytes < UINT32_MAX / 2 ? (uint32_t)bytes : UINT32_MAX / 2;
 }
 

@@ -182,7 +182,11 @@ void run_conn_drop_for(struct run_conn *conn, enum run_cut cut);
 /* No memory for a frame: the client cannot be told all, so it is told nothing more. Any thread. */
 void run_conn_lose(struct run_conn *conn);
 
-/* The window of each of its sessions. Any thread. */
+/* Whether its sessions outlive it and keep for the next one what its client has not acknowledged.
+ * Once it has its dialect; any thread. */
+bool run_conn_may_be_resumed(const struct run_conn *conn);
+
+/* The window of each of its sessions, once it has its dialect. Any thread. */
 uint32_t run_conn_window_bytes(const struct run_conn *conn);
 
 /* The host of its sessions. Any thread. */

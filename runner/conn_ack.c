@@ -11,7 +11,7 @@
 
 struct marked {
     struct run_proc *proc; /* one reference */
-    uint64_t bytes;
+    uint64_t bytes, read_seq;
 };
 
 struct run_mark {
@@ -22,23 +22,27 @@ struct run_mark {
     struct marked marked[];
 };
 
-void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes)
+void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes,
+                      uint64_t read_seq)
 {
     struct run_acks *acks = &conn->acks;
     bool is_holder = conn->tenure == proc->tenure; /* else it is owed to whoever resumes */
     if (!is_holder || conn->framing != RUN_FRAMING_WS || proc->speaks_v0) {
         if (is_holder)
-            run_proc_consumed(proc, bytes);
+            run_proc_acked(proc, bytes, read_seq);
         run_proc_unref(proc);
         return;
     }
     acks->unmarked_bytes += bytes;
-    if (proc->unmarked_bytes > 0) {
-        proc->unmarked_bytes += bytes;
+    proc->unmarked_bytes += bytes;
+    acks->is_urgent |= read_seq > 0;
+    if (read_seq > proc->unmarked_read_seq)
+        proc->unmarked_read_seq = read_seq;
+    if (proc->is_unmarked) {
         run_proc_unref(proc); /* the list has one */
         return;
     }
-    proc->unmarked_bytes = bytes;
+    proc->is_unmarked = true;
     acks->unmarked_count++;
     proc->unmarked_next = acks->unmarked;
     acks->unmarked = proc;
@@ -48,9 +52,16 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
 bool run_acks_want_ping(const struct run_conn *conn)
 {
     size_t quarter = run_conn_window_bytes(conn) / 4;
-    if (conn->acks.unmarked_count >= RUN_MARK_PROCS)
+    if (conn->acks.is_urgent || conn->acks.unmarked_count >= RUN_MARK_PROCS)
         return true;
     return conn->acks.unmarked_bytes >= (quarter < RUN_MARK_BYTES ? quarter : RUN_MARK_BYTES);
+}
+
+static void forget_unmarked(struct run_proc *proc)
+{
+    proc->unmarked_next = NULL;
+    proc->unmarked_bytes = proc->unmarked_read_seq = 0;
+    proc->is_unmarked = false;
 }
 
 static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
@@ -63,12 +74,13 @@ static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
     while (acks->unmarked != NULL) {
         struct run_proc *proc = acks->unmarked;
         acks->unmarked = proc->unmarked_next;
-        mark->marked[mark->count++] = (struct marked){proc, proc->unmarked_bytes};
-        proc->unmarked_next = NULL;
-        proc->unmarked_bytes = 0;
+        mark->marked[mark->count++] =
+            (struct marked){proc, proc->unmarked_bytes, proc->unmarked_read_seq};
+        forget_unmarked(proc);
     }
     assert(mark->count == count);
     acks->unmarked_bytes = acks->unmarked_count = 0;
+    acks->is_urgent = false;
     return mark;
 }
 
@@ -99,9 +111,10 @@ static void pop_mark(struct run_acks *acks, bool taken)
     if (acks->oldest == NULL)
         acks->newest = NULL;
     for (size_t i = 0; i < mark->count; i++) {
+        struct marked *marked = &mark->marked[i];
         if (taken)
-            sess_session_consumed(mark->marked[i].proc->session, (size_t)mark->marked[i].bytes);
-        run_proc_unref(mark->marked[i].proc);
+            run_proc_acked(marked->proc, marked->bytes, marked->read_seq);
+        run_proc_unref(marked->proc);
     }
     free(mark);
 }
@@ -130,11 +143,11 @@ void run_acks_forget(struct run_conn *conn)
     while (acks->unmarked != NULL) {
         struct run_proc *proc = acks->unmarked;
         acks->unmarked = proc->unmarked_next;
-        proc->unmarked_next = NULL;
-        proc->unmarked_bytes = 0;
+        forget_unmarked(proc);
         run_proc_unref(proc);
     }
     acks->unmarked_bytes = acks->unmarked_count = 0;
+    acks->is_urgent = false;
     while (acks->oldest != NULL)
         pop_mark(acks, false);
 }

@@ -26,13 +26,15 @@ enum {
 struct run_acks {
     struct run_proc *unmarked; /* a list of those with bytes since the last ping; references */
     size_t unmarked_bytes, unmarked_count;
+    bool is_urgent;                   /* a program may wait for the pong */
     struct run_mark *oldest, *newest; /* pings without a pong */
     uint64_t last_number;
 };
 
-/* Output of the process was written, or dropped for good. The caller's reference to the process is
- * taken. */
-void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes);
+/* Output of the process was written, or, with a read_seq above 0, a reply that gives what its
+ * client missed up to that number. The caller's reference to the process is taken. */
+void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t bytes,
+                      uint64_t read_seq);
 
 /* Whether so much was written that a ping is worth it. */
 bool run_acks_want_ping(const struct run_conn *conn);

@@ -82,13 +82,14 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
 {
     struct run_proc *proc = frame->proc;
     uint32_t output_bytes = frame->output_bytes;
+    uint64_t read_seq = frame->read_seq;
     run_outq_sent(&conn->queue, class, frame->size_bytes);
     frame->proc = NULL;
     run_frame_free(frame);
     if (proc == NULL)
         return;
     if (was_written)
-        run_acks_written(conn, proc, output_bytes);
+        run_acks_written(conn, proc, output_bytes, read_seq);
     else
         run_proc_unref(proc);
 }

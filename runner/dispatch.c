@@ -127,6 +127,8 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_PROCESS_RESIZE] = run_process_resize,
     [WIRE_MSG_METHOD_ENVIRONMENT_INFO] = run_environment_info,
     [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
+    [WIRE_MSG_METHOD_PROCESS_READ] = run_process_read,
+    [WIRE_MSG_METHOD_PROCESS_SNAPSHOT] = run_process_snapshot,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,

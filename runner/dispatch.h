@@ -54,6 +54,8 @@ void run_process_close_stdin(struct run_request *request);
 void run_process_resize(struct run_request *request);
 void run_environment_info(struct run_request *request);
 void run_environment_status(struct run_request *request);
+void run_process_read(struct run_request *request);
+void run_process_snapshot(struct run_request *request);
 /* The handshake; dispatch_initialize.c. */
 void run_initialize(struct run_request *request);
 

@@ -60,6 +60,7 @@ struct run_options {
     uint64_t drain_max_ms;
     uint64_t stdin_queue_bytes;
     uint64_t window_bytes;
+    uint64_t resume_ring_bytes;
     uint64_t retain_bytes;
     uint64_t retain_total_bytes;
     uint64_t max_sessions; /* 0: what the host allows */

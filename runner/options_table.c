@@ -56,6 +56,10 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"window", "SIZE", RUN_OPTION_SIZE, AT(window_bytes), 64 * KIB, GIB, MIB,
      "output of one session that waits for its client before the session is made to wait",
      "one chunk of 64KiB must fit"},
+    {"resume-ring", "SIZE", RUN_OPTION_SIZE, AT(resume_ring_bytes), 64 * KIB, GIB, MIB,
+     "output of one session that its client has not acknowledged, kept to be read after a lost "
+     "connection was resumed; the window of such a session is no larger",
+     "one chunk of 64KiB must fit"},
     {"retain", "SIZE", RUN_OPTION_SIZE, AT(retain_bytes), 0, GIB, MIB,
      "output kept of each session, half its beginning and half its end",
      "0 keeps none; all of it is memory of the server"},

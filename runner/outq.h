@@ -26,7 +26,8 @@ struct run_frame {
     uint32_t output_bytes;   /* decoded bytes of the child's output in it, and what was charged */
     uint32_t chunk_bytes;    /* of those, the bytes of output */
     uint64_t read_ns;        /* when they were read; 0: no output */
-    struct run_proc *proc;   /* whose output it is, one reference; NULL for replies */
+    struct run_proc *proc;   /* whose output is in it, one reference, or NULL */
+    uint64_t read_seq;       /* of a reply: what proc's client missed up to this number; or 0 */
 };
 
 /* Frames in the order in which they go out; of one strand. */

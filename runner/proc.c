@@ -28,6 +28,7 @@ void run_proc_unref(struct run_proc *proc)
     struct run_conn *target = proc->target;
     sess_session_unref(proc->session);
     run_recent_deinit(&proc->write_ids);
+    run_ring_deinit(&proc->ring);
     free((void *)(uintptr_t)proc->request_id.data);
     free(proc);
     if (target != NULL)
@@ -35,9 +36,52 @@ void run_proc_unref(struct run_proc *proc)
     run_tenure_unref(tenure);
 }
 
-void run_proc_consumed(struct run_proc *proc, uint32_t bytes)
+/* ---- What its client has acknowledged ---- */
+
+static void on_fit(struct sess_request *request)
 {
-    sess_session_consumed(proc->session, bytes);
+    struct run_proc *proc = request->context;
+    atomic_store(&proc->fit_is_posted, false);
+    run_ring_fit(&proc->ring, proc->session);
+    run_proc_unref(proc);
+}
+
+void run_proc_acked(struct run_proc *proc, uint64_t bytes, uint64_t read_seq)
+{
+    if (!run_ring_acked(&proc->ring, proc->session, bytes, read_seq) ||
+        atomic_exchange(&proc->fit_is_posted, true))
+        return;
+    sess_request_init(&proc->fit, SESS_REQUEST_VIEW, on_fit, run_proc_ref(proc));
+    sess_request_post(&proc->fit, proc->session);
+}
+
+static void be_patient(struct run_proc *proc);
+
+static void on_patience(struct sess_request *request)
+{
+    struct run_proc *proc = request->context;
+    bool timed_out = request->result != 0 || proc->patience.reason == SESS_WATCH_TIMEOUT;
+    proc->is_patient = false;
+    if (timed_out && proc->target != NULL && run_ring_lose_patience(&proc->ring, proc->session))
+        be_patient(proc);
+    run_proc_unref(proc);
+}
+
+/* What its client missed is kept for it, and its program may have to wait, but not for ever. */
+static void be_patient(struct run_proc *proc)
+{
+    proc->is_patient = true;
+    sess_watch_init(&proc->patience, on_patience, run_proc_ref(proc));
+    proc->patience.timeout_ms = RUN_MISSED_MS;
+    sess_request_post(&proc->patience.request, proc->session);
+}
+
+static void bind_ring(struct run_proc *proc)
+{
+    run_ring_bind(&proc->ring, proc->session);
+    proc->ring.was_asked = proc->is_patient; /* a watch that runs already comes too early */
+    if (proc->ring.missed.count > 0 && !proc->is_patient)
+        be_patient(proc);
 }
 
 struct run_proc *run_proc_find(struct run_conn *conn, struct wire_span id)
@@ -214,11 +258,9 @@ static void on_retarget(struct sess_request *request)
     struct retarget *retarget = IOCP_OWNER(request, struct retarget, request);
     struct run_proc *proc = retarget->proc;
     struct run_conn *before = proc->target;
-    struct sess_view view;
     proc->target = retarget->target;
     if (retarget->binding != NULL) {
-        sess_session_view(proc->session, &view);
-        sess_session_consumed(proc->session, (size_t)view.owed_bytes);
+        bind_ring(proc);
         count_bound(retarget->binding);
     }
     free(retarget);
@@ -303,6 +345,9 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->id_key = run_recent_key(conn->tenure->seed, start->id);
     proc->codec = wire_base64_best();
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
+    proc->window_bytes = run_conn_window_bytes(conn);
+    run_ring_init(&proc->ring, run_conn_may_be_resumed(conn));
+    atomic_init(&proc->fit_is_posted, false);
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);
     return proc;
 }

@@ -15,8 +15,9 @@
 #define RUN_PROC_H
 
 #include "runner/conn.h"
+#include "runner/ring.h"
 #include "runner/tenure.h"
-#include "sessions/request.h"
+#include "sessions/watch.h"
 #include "wire/base64.h"
 
 struct run_proc {
@@ -36,13 +37,20 @@ struct run_proc {
     bool close_was_told; /* on the session's strand */
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
+    uint32_t window_bytes;  /* of its session */
     uint64_t id_key;        /* of its id, once it is forgotten */
     uint64_t detach_ttl_ns; /* how long it outlives its connection; never changes */
     uint64_t gone_ns;       /* of the holder's strand, with the next: see tombstone.h */
     struct run_proc *tomb_next;
     struct run_recent write_ids;    /* of the holder's strand */
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
-    uint64_t unmarked_bytes;
+    uint64_t unmarked_bytes, unmarked_read_seq;
+    bool is_unmarked;
+    struct run_ring ring;       /* of the session's strand */
+    struct sess_request fit;    /* the ring gives up what was acknowledged */
+    _Atomic bool fit_is_posted; /* then it has a reference */
+    struct sess_watch patience; /* until the client asks for what it missed; the same */
+    bool is_patient;
     uint64_t asked_ns;         /* when the start was asked for */
     struct run_frame *refusal; /* of a start that failed, until its id is free again; made on the */
     struct run_conn *refused;  /* session's strand for this connection, one reference */
@@ -80,8 +88,9 @@ static inline struct wire_span run_proc_id_json(const struct run_proc *proc)
  * unless it is a stop. On the holder's strand. */
 void run_proc_ask(struct run_proc *proc, struct sess_request *request);
 
-/* Gives decoded output bytes back that have been sent or dropped. Any thread. */
-void run_proc_consumed(struct run_proc *proc, uint32_t bytes);
+/* Its client has decoded output bytes that were sent, and, unless 0, what it missed up to the
+ * number read_seq. Any thread with a reference. */
+void run_proc_acked(struct run_proc *proc, uint64_t bytes, uint64_t read_seq);
 
 /* Whether the client was told that it has exited and that no more output comes. On the session's
  * strand. */
@@ -112,8 +121,8 @@ struct run_binding {
 };
 
 /* Binds all processes of what conn holds to it, and calls done on its strand when every one was,
- * also if there are none. What they have written before and nobody took is forgiven: the client
- * asks for it. On the holder's strand. */
+ * also if there are none. What they have written before and nobody took is kept for the client to
+ * ask for (ring.h). On the holder's strand. */
 void run_proc_bind_all(struct run_binding *binding, struct run_conn *conn);
 
 #endif

@@ -157,6 +157,16 @@ static void on_output(struct sess_session *session, void *context, const struct 
 {
     struct run_proc *proc = context;
     struct run_conn *target = proc->target;
+    uint32_t owed_bytes = chunk->slice.size_bytes;
+    /* A full queue stops whoever adds to it, until what it added has gone out. */
+    bool is_full = run_ring_is_crowded(&proc->ring) ||
+                   (target != NULL &&
+                    run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES);
+    if (is_full) {
+        sess_session_charge(session, proc->window_bytes);
+        owed_bytes += proc->window_bytes;
+    }
+    run_ring_push(&proc->ring, chunk, owed_bytes);
     if (target == NULL) { /* owed to whoever resumes; a full window makes the program wait */
         run_metrics_add(&proc->tenure->server->metrics, RUN_COUNT_DROPPED, chunk->slice.size_bytes);
         return;
@@ -168,14 +178,9 @@ static void on_output(struct sess_session *session, void *context, const struct 
         return;
     }
     frame->proc = run_proc_ref(proc);
-    frame->output_bytes = frame->chunk_bytes = chunk->slice.size_bytes;
+    frame->chunk_bytes = chunk->slice.size_bytes;
     frame->read_ns = chunk->time_ns;
-    /* A full queue stops whoever adds to it, until what it added has gone out. */
-    if (run_outq_bytes(&target->queue, RUN_FRAME_OUTPUT) >= RUN_OUTPUT_QUEUE_BYTES) {
-        uint32_t window_bytes = run_conn_window_bytes(target);
-        sess_session_charge(session, window_bytes);
-        frame->output_bytes += window_bytes;
-    }
+    frame->output_bytes = owed_bytes;
     run_conn_send(target, RUN_FRAME_OUTPUT, frame);
 }
 

@@ -18,7 +18,7 @@ static void start_with_env(struct run_request *request, const struct run_start *
         .env = env,
         .cwd = start->cwd,
         .stdio = start->stdio,
-        .window_bytes = SESS_HOST_DEFAULT,
+        .window_bytes = run_conn_window_bytes(request->conn),
         .retain_bytes = SESS_HOST_DEFAULT,
         .stdin_queue_bytes = SESS_HOST_DEFAULT,
         .rows = start->rows,

@@ -40,6 +40,19 @@ uint64_t sess_part_held(const struct sess_part *part)
            (part->kept_bytes - part->compact_bytes);
 }
 
+uint32_t sess_part_find(const struct sess_part *part, uint64_t after_seq)
+{
+    uint32_t low = 0, high = part->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (sess_part_seq(sess_part_at(part, middle)) <= after_seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* ---- The ring of entries ---- */
 
 static bool set_capacity(struct sess_part *part, const struct sess_memory *memory,

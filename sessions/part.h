@@ -64,6 +64,9 @@ void sess_part_fit(struct sess_part *part, const struct sess_memory *memory);
 /* Entry number index, 0 being the oldest. Valid until the next change. */
 struct sess_part_entry *sess_part_at(const struct sess_part *part, uint32_t index);
 
+/* The index of the first entry with a number above after_seq; count if there is none. */
+uint32_t sess_part_find(const struct sess_part *part, uint64_t after_seq);
+
 /* Memory held: bytes, blocks' spare room, index. */
 uint64_t sess_part_held(const struct sess_part *part);
 

@@ -13,20 +13,6 @@ static bool is_whole(const struct sess_part_entry *entry)
     return entry->size_bytes == entry->chunk_size_bytes;
 }
 
-/* The first entry that has a number above after_seq; the part's count if there is none. */
-static uint32_t find(const struct sess_part *part, uint64_t after_seq)
-{
-    uint32_t low = 0, high = part->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (sess_part_seq(sess_part_at(part, middle)) <= after_seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Only the oldest of the tail and the newest of the head can be cut. */
 static uint32_t first_whole(const struct sess_part *tail)
 {
@@ -77,11 +63,12 @@ static uint64_t find_before(const struct sess_headtail *headtail, uint64_t exite
         return before_tail(headtail) - missing_bytes;
     }
     if (lost && !misses(headtail, after_seq)) {
-        uint32_t from = first_whole(tail), to = find(tail, after_seq);
+        uint32_t from = first_whole(tail), to = sess_part_find(tail, after_seq);
         return before_tail(headtail) + (to > from ? sum(tail, from, to) : 0);
     }
-    uint32_t in_head = find(head, after_seq); /* nothing is lost, or it is all behind the reader */
-    return sum(head, 0, in_head) + (lost ? 0 : sum(tail, 0, find(tail, after_seq)));
+    uint32_t in_head =
+        sess_part_find(head, after_seq); /* nothing is lost, or it is all behind the reader */
+    return sum(head, 0, in_head) + (lost ? 0 : sum(tail, 0, sess_part_find(tail, after_seq)));
 }
 
 void sess_reader_init(struct sess_reader *reader, const struct sess_headtail *headtail,
@@ -138,13 +125,13 @@ bool sess_reader_next(struct sess_reader *reader, const struct sess_headtail *he
                       struct sess_skipped *out_skipped)
 {
     const struct sess_part *head = &headtail->head, *tail = &headtail->tail;
-    uint32_t index = find(head, reader->after_seq);
+    uint32_t index = sess_part_find(head, reader->after_seq);
     *out_skipped = (struct sess_skipped){.is_exact = true};
     if (index < head->count && is_whole(sess_part_at(head, index)))
         return give(reader, head, index, false, out_piece);
     if (misses(headtail, reader->after_seq))
         skip(reader, headtail, exited_seq, out_skipped);
-    index = find(tail, reader->after_seq);
+    index = sess_part_find(tail, reader->after_seq);
     assert(index >= tail->count || is_whole(sess_part_at(tail, index)));
     return index < tail->count && give(reader, tail, index, true, out_piece);
 }

@@ -22,6 +22,15 @@ void sess_watch_init(struct sess_watch *watch, sess_request_callback *callback, 
     atomic_init(&watch->phase, SESS_WATCH_IDLE);
 }
 
+void sess_watch_again(struct sess_watch *watch)
+{
+    assert(atomic_load(&watch->phase) == SESS_WATCH_ANSWERED && !watch->is_linked);
+    watch->is_decided = false;
+    watch->request.result = 0;
+    watch->match_seq = 0;
+    watch->match_misses = false;
+}
+
 /* ---- The list ---- */
 
 static void link_watch(struct sess_session *session, struct sess_watch *watch)

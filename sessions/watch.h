@@ -87,6 +87,10 @@ struct sess_watch {
 /* Prepares a watch that wants nothing and waits for ever. Any thread. */
 void sess_watch_init(struct sess_watch *watch, sess_request_callback *callback, void *context);
 
+/* Makes an answered watch ready to be posted once more; what it wants stays. It may be cancelled
+ * meanwhile, in vain: whoever posts it looks for that behind the post. In the callback. */
+void sess_watch_again(struct sess_watch *watch);
+
 /* Asks for the answer now: CANCELLED, unless something else has come before. Nothing if it was
  * answered or asked already. After sess_request_post returned, as long as the watch's memory is
  * there, any number of times. Any thread. */

@@ -68,6 +68,7 @@ static void test_options_defaults(void **state)
     assert_int_equal(o->drain_max_ms, 2000);
     assert_int_equal(o->stdin_queue_bytes, 1 << 20);
     assert_int_equal(o->window_bytes, 1 << 20);
+    assert_int_equal(o->resume_ring_bytes, 1 << 20);
     assert_int_equal(o->retain_bytes, 1 << 20);
     assert_int_equal(o->retain_total_bytes, 256 << 20);
     assert_int_equal(o->max_sessions, 0);
@@ -80,14 +81,14 @@ static void test_options_defaults(void **state)
 static void test_options_takes_each(void **state)
 {
     (void)state;
-    struct parsed p =
-        parse("--listen", "stdio://", "--listen=unix:///tmp/x", "--listen", "ws://[::1]:9",
-              "--ws-token-file=/t", "--allow-host", "build.example", "--allow-host=b",
-              "--allow-any-local-user", "--no-metrics", "--log-level", "debug", "--log-json",
-              "--workers=3", "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms",
-              "--drain-max=2m", "--stdin-queue=4096", "--window=64KiB", "--retain=0",
-              "--retain-total=2GiB", "--max-sessions=17", "--max-sessions-per-client=18",
-              "--max-message=1MiB", "--ping-interval=1h", "--send-timeout=5s");
+    struct parsed p = parse(
+        "--listen", "stdio://", "--listen=unix:///tmp/x", "--listen", "ws://[::1]:9",
+        "--ws-token-file=/t", "--allow-host", "build.example", "--allow-host=b",
+        "--allow-any-local-user", "--no-metrics", "--log-level", "debug", "--log-json",
+        "--workers=3", "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms", "--drain-max=2m",
+        "--stdin-queue=4096", "--window=64KiB", "--resume-ring=65536", "--retain=0",
+        "--retain-total=2GiB", "--max-sessions=17", "--max-sessions-per-client=18",
+        "--max-message=1MiB", "--ping-interval=1h", "--send-timeout=5s");
     const struct run_options *o = &p.options;
     assert_string_equal(p.why.text, "");
     assert_int_equal(p.result, RUN_OPTIONS_RUN);
@@ -107,6 +108,7 @@ static void test_options_takes_each(void **state)
     assert_int_equal(o->drain_max_ms, 120000);
     assert_int_equal(o->stdin_queue_bytes, 4096);
     assert_int_equal(o->window_bytes, 65536);
+    assert_int_equal(o->resume_ring_bytes, 65536);
     assert_int_equal(o->retain_bytes, 0);
     assert_true(o->retain_total_bytes == 2ULL << 30);
     assert_int_equal(o->max_sessions, 17);

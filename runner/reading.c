@@ -1,0 +1,288 @@
+/*
+ * What one process/read gives: see reading.h.
+ */
+#include "runner/reading.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- Retained output and the ring, merged ---- */
+
+struct source {
+    const struct sess_view *view;
+    const struct run_ring *ring;
+    struct sess_reader reader;
+};
+
+static void source_init(struct source *source, const struct run_reading *reading)
+{
+    source->view = reading->view;
+    source->ring = reading->ring;
+    sess_reader_init(&source->reader, reading->view->retained, reading->view->exited_seq,
+                     reading->start_seq, SESS_BYTES_UNKNOWN);
+}
+
+/* What is missing before a chunk of the ring, of what retained output lacks. */
+static struct sess_skipped before_ring(const struct source *source, struct sess_skipped skipped,
+                                       uint64_t ring_seq)
+{
+    struct sess_skipped none = {.is_exact = true};
+    if (skipped.first_seq == 0 || skipped.first_seq >= ring_seq)
+        return none;
+    skipped.bytes -= run_ring_bytes(source->ring, ring_seq, skipped.last_seq);
+    skipped.last_seq = ring_seq - 1;
+    if (skipped.last_seq == source->view->exited_seq)
+        skipped.last_seq--;
+    return skipped.first_seq <= skipped.last_seq ? skipped : none;
+}
+
+/* The next chunk, and what is missing before it, or before the end if there is none. */
+static bool source_next(struct source *source, struct run_piece *out_piece,
+                        struct sess_skipped *out_skipped)
+{
+    struct sess_reader *reader = &source->reader, ahead = *reader;
+    struct sess_piece kept = {0};
+    bool has = sess_reader_next(&ahead, source->view->retained, source->view->exited_seq, &kept,
+                                out_skipped);
+    if (!run_ring_next(source->ring, reader->after_seq, out_piece) ||
+        (has && kept.seq <= out_piece->seq)) {
+        *reader = ahead;
+        *out_piece = (struct run_piece){kept.seq, kept.stream, kept.size_bytes, kept.data};
+        return has;
+    }
+    *out_skipped = before_ring(source, *out_skipped, out_piece->seq);
+    reader->after_seq = out_piece->seq;
+    if (reader->before_bytes != SESS_BYTES_UNKNOWN)
+        reader->before_bytes += out_skipped->bytes + out_piece->size_bytes;
+    return true;
+}
+
+/* ---- Where the client stands ---- */
+
+void run_reading_start(struct wire_msg_cursor *out_from, uint64_t after_seq)
+{
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        out_from->streams[i].seq = after_seq < UINT64_MAX ? after_seq + 1 : after_seq;
+        out_from->streams[i].offset_bytes = 0;
+    }
+}
+
+/* Everything below the least position was given, and the number below the greatest was seen. */
+static void find_start(struct run_reading *reading)
+{
+    const struct wire_msg_position *streams = reading->ask.from.streams;
+    uint64_t least = UINT64_MAX, greatest = 0;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        least = streams[i].seq < least ? streams[i].seq : least;
+        greatest = streams[i].seq > greatest ? streams[i].seq : greatest;
+    }
+    reading->start_seq = least > 0 ? least - 1 : 0;
+    reading->known_seq = greatest > 0 ? greatest - 1 : 0;
+}
+
+/* What of a chunk the client does not have yet. */
+static struct wire_span rest_of(const struct run_reading *reading, const struct run_piece *piece)
+{
+    const struct wire_msg_position *from = &reading->ask.from.streams[piece->stream];
+    uint32_t offset = 0;
+    if (piece->seq < from->seq)
+        offset = piece->size_bytes;
+    else if (piece->seq == from->seq)
+        offset = from->offset_bytes;
+    if (offset > piece->size_bytes)
+        offset = piece->size_bytes;
+    return wire_span_of(piece->data + offset, piece->size_bytes - offset);
+}
+
+/* ---- The look ---- */
+
+struct look {
+    struct wire_msg_align align[WIRE_MSG_STREAMS];
+    uint64_t bytes, json_bytes;
+    uint32_t count;
+};
+
+/* Whether any of what was seen can go. */
+static bool can_go(const struct look *look)
+{
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        if (wire_msg_align_bytes(&look->align[i]) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the reply takes more bytes. Where nothing can go yet it does, until a line is no line
+ * any more (msg_align.h): else its reader would ask the same again and again. */
+static bool is_full(const struct run_reading *reading, const struct look *look, size_t bytes,
+                    bool *out_is_crowded)
+{
+    uint64_t json_bytes = (bytes + 2) / 3 * 4 + RUN_READ_CHUNK_JSON_BYTES;
+    *out_is_crowded = look->json_bytes + json_bytes > RUN_READ_MESSAGE_BYTES;
+    if (look->count == 0)
+        return false;
+    return *out_is_crowded || (look->bytes + bytes > reading->ask.max_bytes && can_go(look));
+}
+
+static void show(struct look *look, enum sess_stream stream, struct wire_span bytes)
+{
+    wire_msg_align_push(&look->align[stream], bytes);
+    look->bytes += bytes.size;
+    look->json_bytes += (bytes.size + 2) / 3 * 4 + RUN_READ_CHUNK_JSON_BYTES;
+    look->count++;
+}
+
+/* Goes over the output until the reply is full. Returns whether all of it goes: nothing that could
+ * complete a character or a line will come. */
+static bool see(struct run_reading *reading, struct look *look)
+{
+    struct source source;
+    struct run_piece piece;
+    struct sess_skipped skipped;
+    bool is_crowded;
+    source_init(&source, reading);
+    for (;;) {
+        bool has = source_next(&source, &piece, &skipped);
+        if (skipped.first_seq != 0 && (look->count > 0 || reading->skipped.first_seq != 0))
+            return true; /* the next read begins with this gap */
+        if (skipped.first_seq != 0) {
+            reading->skipped = skipped;
+            reading->end_seq = skipped.last_seq;
+        }
+        if (!has)
+            break;
+        struct wire_span rest = rest_of(reading, &piece);
+        if (rest.size > 0 && is_full(reading, look, rest.size, &is_crowded))
+            return is_crowded && !can_go(look);
+        if (rest.size > 0)
+            show(look, piece.stream, rest);
+        reading->end_seq = piece.seq;
+    }
+    reading->is_complete = true;
+    reading->end_seq = reading->view->next_seq - 1;
+    return reading->view->closed_seq != 0;
+}
+
+void run_reading_look(struct run_reading *reading, const struct sess_view *view,
+                      const struct run_ring *ring)
+{
+    struct run_reading_ask ask = reading->ask;
+    struct look look = {.bytes = 0};
+    memset(reading, 0, sizeof(*reading));
+    reading->ask = ask;
+    reading->view = view;
+    reading->ring = ring;
+    find_start(reading);
+    reading->end_seq = reading->start_seq;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++)
+        wire_msg_align_init(&look.align[i], ask.align);
+    bool all_goes = see(reading, &look);
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        uint64_t seen_bytes = look.align[i].size_bytes;
+        reading->given[i] = all_goes ? seen_bytes : wire_msg_align_bytes(&look.align[i]);
+        reading->holds_back[i] = reading->given[i] < seen_bytes;
+    }
+}
+
+bool run_reading_is_ready(const struct run_reading *reading)
+{
+    const struct sess_view *view = reading->view;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        if (reading->given[i] > 0)
+            return true;
+    }
+    return reading->skipped.first_seq != 0 || view->closed_seq != 0 ||
+           view->exited_seq > reading->known_seq;
+}
+
+/* ---- The reply ---- */
+
+/* What the reply has given so far, and where the client stands behind it. */
+struct reply {
+    struct wire_json_writer *writer;
+    const struct wire_base64_codec *codec;
+    uint64_t left[WIRE_MSG_STREAMS];
+    bool is_behind[WIRE_MSG_STREAMS]; /* its position is inside of what was seen */
+    struct wire_msg_cursor to;
+    uint64_t given_seq; /* 0: none */
+};
+
+static void add(struct reply *reply, const struct run_piece *piece, struct wire_span rest)
+{
+    enum sess_stream stream = piece->stream;
+    uint32_t offset = piece->size_bytes - (uint32_t)rest.size;
+    size_t take = rest.size < reply->left[stream] ? rest.size : (size_t)reply->left[stream];
+    struct wire_msg_read_chunk chunk = {
+        .seq = piece->seq,
+        .stream = (enum wire_msg_stream)stream,
+        .bytes = wire_span_of(rest.data, take),
+        .offset_bytes = offset,
+    };
+    if (take > 0) {
+        wire_msg_read_add(reply->writer, reply->codec, &chunk);
+        reply->given_seq = piece->seq;
+    }
+    reply->left[stream] -= take;
+    if (take == rest.size || reply->is_behind[stream])
+        return;
+    reply->is_behind[stream] = true;
+    reply->to.streams[stream] = (struct wire_msg_position){piece->seq, offset + (uint32_t)take};
+}
+
+static void add_all(const struct run_reading *reading, struct reply *reply)
+{
+    struct source source;
+    struct run_piece piece;
+    struct sess_skipped skipped;
+    source_init(&source, reading);
+    while (source_next(&source, &piece, &skipped) && piece.seq <= reading->end_seq) {
+        struct wire_span rest = rest_of(reading, &piece);
+        if (rest.size > 0)
+            add(reply, &piece, rest);
+    }
+}
+
+/* Where streams of which nothing is held back go on. */
+static void move_on(const struct run_reading *reading, struct reply *reply)
+{
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        struct wire_msg_position *to = &reply->to.streams[i];
+        assert(reply->left[i] == 0 && reply->is_behind[i] == reading->holds_back[i]);
+        if (!reply->is_behind[i] && to->seq <= reading->end_seq)
+            *to = (struct wire_msg_position){reading->end_seq + 1, 0};
+    }
+}
+
+static uint64_t next_seq(const struct run_reading *reading, const struct reply *reply)
+{
+    if (reply->given_seq != 0 && (reading->ask.has_max || !reading->is_complete))
+        return reply->given_seq + 1;
+    return reading->is_complete ? reading->view->next_seq : reading->end_seq + 1;
+}
+
+uint64_t run_reading_write(const struct run_reading *reading, struct wire_json_writer *writer,
+                           const struct wire_base64_codec *codec, struct wire_span id)
+{
+    struct reply reply = {.writer = writer, .codec = codec, .to = reading->ask.from};
+    memcpy(reply.left, reading->given, sizeof(reply.left));
+    wire_msg_read_begin(writer, id);
+    add_all(reading, &reply);
+    move_on(reading, &reply);
+    struct wire_msg_read_end end = {
+        .next_seq = next_seq(reading, &reply),
+        .has_exited = reading->view->exited_seq != 0,
+        .exit_code = reading->view->record.exit_code,
+        .is_closed = reading->view->closed_seq != 0,
+        .skipped_first_seq = reading->skipped.first_seq,
+        .skipped_last_seq = reading->skipped.last_seq,
+        .skipped_bytes = reading->skipped.bytes,
+        .cursor = reading->ask.wants_cursor ? &reply.to : NULL,
+    };
+    wire_msg_read_end(writer, &end);
+    uint64_t known_seq = reading->end_seq;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
+        if (reply.is_behind[i] && reply.to.streams[i].seq - 1 < known_seq)
+            known_seq = reply.to.streams[i].seq - 1;
+    }
+    return known_seq;
+}
