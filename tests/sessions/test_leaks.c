@@ -74,7 +74,7 @@ static uint64_t private_bytes(void)
 }
 
 struct quiet {
-    _Atomic unsigned answered, heard_bytes;
+    _Atomic unsigned answered, failed, heard_bytes;
 };
 
 static void on_start(struct sess_session *session, void *context,
@@ -82,8 +82,7 @@ static void on_start(struct sess_session *session, void *context,
 {
     struct quiet *quiet = context;
     (void)session;
-    if (started->result == 0)
-        atomic_fetch_add(&quiet->answered, 1);
+    atomic_fetch_add(started->result == 0 ? &quiet->answered : &quiet->failed, 1);
 }
 
 static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
@@ -94,11 +93,12 @@ static void on_output(struct sess_session *session, void *context, const struct 
 }
 
 /* Gives the processor away meanwhile: the programs need it. */
-static void await_count(_Atomic unsigned *counter, unsigned count)
+static void await_count(struct quiet *quiet, _Atomic unsigned *counter, unsigned count)
 {
     uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
     while (atomic_load(counter) < count) {
         assert_true(sup_now_ms() < deadline_ms);
+        assert_int_equal(atomic_load(&quiet->failed), 0);
         (void)sched_yield();
     }
 }
@@ -124,12 +124,12 @@ static void measure_idle(enum sess_stdio stdio, const char *script)
         assert_int_equal(
             sess_session_start(world.host, &spec, &quiet_events, &quiet, &sessions[i], &shortage),
             0);
-    await_count(&quiet.answered, SESSIONS);
+    await_count(&quiet, &quiet.answered, SESSIONS);
     for (int i = 0; i < SESSIONS; i++) {
         fake.session = sessions[i];
         assert_int_equal(sup_write(&world, &fake, "twenty bytes in all\n", 20), 0);
     }
-    await_count(&quiet.heard_bytes, SESSIONS * 200);
+    await_count(&quiet, &quiet.heard_bytes, SESSIONS * 200);
     uint64_t each = (private_bytes() - before) / SESSIONS;
     print_message("idle session: %llu bytes private\n", (unsigned long long)each);
     if (!SUP_SANITIZED)
