@@ -188,11 +188,6 @@ void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_sp
     wire_rpc_write_result(writer, id, wire_span_text("{}"));
 }
 
-void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id)
-{
-    wire_msg_process_done_reply(writer, id);
-}
-
 void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
                                        uint64_t count)
 {

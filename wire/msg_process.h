@@ -103,9 +103,6 @@ void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_s
 /* Writes the reply {}: of signal for one process, of closeStdin and of resize. */
 void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_span id);
 
-/* The same, of signal. */
-void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id);
-
 /* Writes the reply {count} of signal by labels: how many processes it was for. */
 void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
                                        uint64_t count);
