@@ -17,19 +17,6 @@
 /* Room for a path or a digest; 32 labels so are 10 KiB at the most. */
 #define WIRE_MSG_LABEL_VALUE_MAX ((size_t)256)
 
-/* The memory that wire_msg_labels_copy needs; 0 for no labels. */
-size_t wire_msg_labels_bytes(const struct wire_msg_pairs *labels);
-
-/*
- * Copies labels into memory of wire_msg_labels_bytes, aligned for a pointer, which stays the
- * caller's: the copy needs nothing of the message any more.
- */
-struct wire_msg_pairs wire_msg_labels_copy(const struct wire_msg_pairs *labels, void *memory);
-
-/* Whether labels has each of wanted with the same value; always, if wanted is empty. */
-bool wire_msg_labels_match(const struct wire_msg_pairs *labels,
-                           const struct wire_msg_pairs *wanted);
-
 /* Writes labels as a value: an object. */
 void wire_msg_labels_write(struct wire_json_writer *writer, const struct wire_msg_pairs *labels);
 

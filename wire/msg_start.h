@@ -23,13 +23,6 @@ enum wire_msg_start_form {
     WIRE_MSG_START_PREPARED = 2, /* its environment is resolved: it takes no envPolicy */
 };
 
-/* What the program's standard handles are. */
-enum wire_msg_stdio {
-    WIRE_MSG_STDIO_OUTPUT = 0, /* pipes, stdin closed */
-    WIRE_MSG_STDIO_PIPES = 1,  /* pipes, stdin open */
-    WIRE_MSG_STDIO_TTY = 2,
-};
-
 /* What a process may use up before it is ended; 0: no limit. */
 struct wire_msg_start_limits {
     uint64_t wall_ms;
@@ -63,15 +56,5 @@ struct wire_msg_process_start {
 WIRE_MUST_CHECK int wire_msg_process_start_parse(struct wire_msg_parser *parser,
                                                  struct wire_span params,
                                                  struct wire_msg_process_start *out);
-
-/* What tty and pipe_stdin say together. */
-static inline enum wire_msg_stdio
-wire_msg_process_start_stdio(const struct wire_msg_process_start *start)
-{
-    if (start->tty) {
-        return WIRE_MSG_STDIO_TTY;
-    }
-    return start->pipe_stdin ? WIRE_MSG_STDIO_PIPES : WIRE_MSG_STDIO_OUTPUT;
-}
 
 #endif

@@ -50,28 +50,25 @@ static void test_msg_start_forms(void **state)
     static const struct {
         const char *params;
         enum wire_msg_start_form form;
-        enum wire_msg_stdio stdio;
+        enum { OUTPUT, PIPES, TTY } stdio;
         uint16_t rows, cols;
     } rows[] = {
-        {"{" P CMD ",\"tty\":false,\"spec\":null}", WIRE_MSG_START_FLAT, WIRE_MSG_STDIO_OUTPUT, 0,
+        {"{" P CMD ",\"tty\":false,\"spec\":null}", WIRE_MSG_START_FLAT, OUTPUT, 0, 0},
+        {"{" P CMD ",\"tty\":false,\"pipeStdin\":true}", WIRE_MSG_START_FLAT, PIPES, 0, 0},
+        {"{" P CMD ",\"tty\":true,\"pipeStdin\":true}", WIRE_MSG_START_FLAT, TTY, 0, 0},
+        {"{" P "\"spec\":{\"type\":\"direct\"," CMD "," PIPE "}}", WIRE_MSG_START_DIRECT, PIPES, 0,
          0},
-        {"{" P CMD ",\"tty\":false,\"pipeStdin\":true}", WIRE_MSG_START_FLAT, WIRE_MSG_STDIO_PIPES,
-         0, 0},
-        {"{" P CMD ",\"tty\":true,\"pipeStdin\":true}", WIRE_MSG_START_FLAT, WIRE_MSG_STDIO_TTY, 0,
-         0},
-        {"{" P "\"spec\":{\"type\":\"direct\"," CMD "," PIPE "}}", WIRE_MSG_START_DIRECT,
-         WIRE_MSG_STDIO_PIPES, 0, 0},
         {"{" P "\"spec\":{\"type\":\"direct\"," CMD
          ",\"io\":{\"stdin\":\"closed\",\"type\":\"pipe\",\"rows\":3}}}",
-         WIRE_MSG_START_DIRECT, WIRE_MSG_STDIO_OUTPUT, 0, 0},
+         WIRE_MSG_START_DIRECT, OUTPUT, 0, 0},
         {"{" P "\"spec\":{\"io\":{\"type\":\"pty\",\"rows\":50,\"cols\":65535}," CMD
          ",\"type\":\"direct\",\"request\":null},\"argv\":null,\"tty\":null,\"env\":null}",
-         WIRE_MSG_START_DIRECT, WIRE_MSG_STDIO_TTY, 50, 65535},
+         WIRE_MSG_START_DIRECT, TTY, 50, 65535},
         {"{" P "\"spec\":{\"type\":\"prepared\",\"request\":{" CMD ",\"expiration\":{}},\"io\":"
          "{\"type\":\"pty\",\"cols\":null}}}",
-         WIRE_MSG_START_PREPARED, WIRE_MSG_STDIO_TTY, 0, 0},
+         WIRE_MSG_START_PREPARED, TTY, 0, 0},
         {"{" P "\"spec\":{\"type\":\"prepared\"," PIPE ",\"request\":{" CMD "}}}",
-         WIRE_MSG_START_PREPARED, WIRE_MSG_STDIO_PIPES, 0, 0},
+         WIRE_MSG_START_PREPARED, PIPES, 0, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -80,7 +77,8 @@ static void test_msg_start_forms(void **state)
         parse_good(&msg, rows[i].params, &start);
         check_command(&start);
         assert_int_equal(start.form, rows[i].form);
-        assert_int_equal(wire_msg_process_start_stdio(&start), rows[i].stdio);
+        assert_int_equal(start.tty, rows[i].stdio == TTY);
+        assert_int_equal(!start.tty && start.pipe_stdin, rows[i].stdio == PIPES);
         assert_int_equal(start.rows, rows[i].rows);
         assert_int_equal(start.cols, rows[i].cols);
         assert_int_equal(start.labels.count, 0);
