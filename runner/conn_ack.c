@@ -100,7 +100,8 @@ void run_acks_ping(struct run_conn *conn)
     else
         acks->oldest = mark;
     acks->newest = mark;
-    run_conn_send_raw(conn, RUN_FRAME_OUTPUT, frame, size); /* behind what it marks */
+    /* What it marks was written before; what waits still may stay behind it. */
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
 }
 
 /* The oldest mark is over; whether its bytes were taken, or stay owed. */
