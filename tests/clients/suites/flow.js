@@ -10,7 +10,8 @@ const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess } = require('../lib/sessions');
 const { ready } = require('../lib/clients');
 const { Witness } = require('../lib/witness');
-const { servingPid, mustBecome, mustDie, sleep } = require('../lib/proc');
+const { stalled, writtenBytes } = require('../lib/flood');
+const { servingPid, mustDie, sleep } = require('../lib/proc');
 const { OP, frame, rawConnect, upgradeHead } = require('../lib/raw');
 
 const BOTH = { on: ['execport', 'codex'] };
@@ -147,39 +148,6 @@ test('flow/stdin-queue-loses-and-doubles-nothing', OURS, async (t) => {
   await peer.wait(() => (view.text().length >= wanted.length ? true : undefined), 'all bytes');
   assert.ok(view.text() === wanted, 'the bytes differ');
 });
-
-function writtenBytes(pid) {
-  const text = fs.readFileSync(`/proc/${pid}/io`, 'latin1');
-  return Number(/^wchar: (\d+)$/m.exec(text)[1]);
-}
-
-// The process has written, and then nothing for a while.
-async function mustStall(t, pid) {
-  let last = -1;
-  let since = Date.now();
-  await mustBecome(() => {
-    const now = writtenBytes(pid);
-    if (now !== last) since = Date.now();
-    last = now;
-    return now > 0 && Date.now() - since > 400;
-  }, 15000 * t.settings.slow, `process ${pid} is made to wait`);
-  return last;
-}
-
-// A connection whose client has stopped reading while `count` floods run on it, all made to wait.
-async function stalled(t, server, count, argvOf) {
-  const peer = await ready(t, server);
-  const witness = new Witness(t);
-  const views = [];
-  for (let n = 0; n < count; n++) {
-    const argv = sh(`${witness.open}; echo $$ >&9; exec 9>&-; ${argvOf}`);
-    views.push(await startProcess(t, peer, { argv }));
-  }
-  peer.transport.socket.pause();
-  const pids = (await witness.waitLines(count)).map(Number);
-  for (const pid of pids) await mustStall(t, pid);
-  return { peer, views, pids };
-}
 
 test('flow/a-client-that-does-not-read-stops-its-own-sessions-only', OURS, async (t) => {
   const server = await startServer(t);
