@@ -109,7 +109,7 @@ static void add_output(struct run_outq *queue, struct run_frame *frame)
     append_frame(&lane->frames, frame);
     if (!was_empty)
         return;
-    lane->credit_bytes = RUN_TURN_BYTES;
+    lane->credit_bytes = RUN_FRESH_BYTES;
     append_lane(&queue->fresh, lane);
 }
 
@@ -147,18 +147,27 @@ void run_outq_collect(struct run_outq *queue)
 
 /* ---- Turns ---- */
 
+/* The first of the line begins a turn at the end of the regular ones. */
+static void rotate(struct run_outq *queue, struct run_line *line, int32_t credit_bytes)
+{
+    struct run_lane *lane = line->head;
+    pop_lane(line);
+    lane->credit_bytes = credit_bytes;
+    append_lane(&queue->regular, lane);
+}
+
 /* Whose turn it is: the first of a line, which has credit. */
 static struct run_line *next_line(struct run_outq *queue)
 {
-    struct run_line *regular = &queue->regular;
-    if (queue->fresh.head != NULL && (regular->head == NULL || queue->fresh_credit_bytes > 0))
-        return &queue->fresh;
-    while (regular->head != NULL && regular->head->credit_bytes <= 0) {
-        struct run_lane *lane = regular->head;
-        pop_lane(regular);
-        lane->credit_bytes += RUN_TURN_BYTES;
-        append_lane(regular, lane);
+    struct run_line *fresh = &queue->fresh, *regular = &queue->regular;
+    while (fresh->head != NULL && (regular->head == NULL || queue->fresh_credit_bytes > 0)) {
+        struct run_lane *lane = fresh->head;
+        if (lane->frames.head->size_bytes <= (uint32_t)lane->credit_bytes)
+            return fresh;
+        rotate(queue, fresh, RUN_TURN_BYTES);
     }
+    while (regular->head != NULL && regular->head->credit_bytes <= 0)
+        rotate(queue, regular, regular->head->credit_bytes + RUN_TURN_BYTES);
     return regular;
 }
 
@@ -187,10 +196,6 @@ static struct run_frame *pop_output(struct run_outq *queue)
     if (lane->frames.head == NULL) {
         pop_lane(line);
         atomic_store_explicit(&lane->queue, NULL, memory_order_release); /* its frame is ours */
-    } else if (lane->credit_bytes <= 0) {
-        pop_lane(line);
-        lane->credit_bytes += RUN_TURN_BYTES;
-        append_lane(&queue->regular, lane);
     }
     return frame;
 }

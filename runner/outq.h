@@ -14,9 +14,9 @@
  * Output goes out in turns. Each session has a lane, which keeps the order of its frames, and a
  * lane with frames stands in one of two lines:
  *
- *    first frame -> FRESH -- RUN_TURN_BYTES are used up --> REGULAR --+
- *                     |                                     ^         | the same: to the end
- *                     +-- empty -->  no line  <-- empty ----+---------+
+ *    first frame -> FRESH -- more than RUN_FRESH_BYTES --> REGULAR --+
+ *                     |                                     ^        | RUN_TURN_BYTES are used up:
+ *                     +-- empty -->  no line  <-- empty ----+--------+ to the end
  *
  * FRESH goes first, so that a session that writes little does not wait for those that flood, but
  * gets no more bytes than REGULAR does while both wait. A lane lies in its session's memory and is
@@ -30,7 +30,10 @@
 
 enum run_frame_class { RUN_FRAME_REPLY, RUN_FRAME_OUTPUT, RUN_FRAME_CLASSES };
 
-enum { RUN_TURN_BYTES = 64 * 1024 }; /* encoded; less than a frame may have, which then counts */
+enum {
+    RUN_TURN_BYTES = 64 * 1024, /* encoded; overdrawn by a frame at most, which then counts */
+    RUN_FRESH_BYTES = 16 * 1024 /* a screenful of a terminal; full chunks of a pipe have more */
+};
 
 struct run_proc;
 struct run_lane;
@@ -58,7 +61,7 @@ struct run_lane {
     _Atomic(const struct run_outq *) queue; /* whose strand has the rest; NULL: it is empty */
     struct run_frame_list frames;
     struct run_lane *next; /* in its line */
-    int32_t credit_bytes;  /* what is left of its turn; may be overdrawn by one frame */
+    int32_t credit_bytes;  /* what is left of its turn; regular: may be overdrawn by one frame */
 };
 
 struct run_line {

@@ -213,16 +213,16 @@ static void test_who_writes_little_waits_for_nobody(void **state)
 /* Sessions that come anew all the time do not keep a flood from going on. */
 static void test_fresh_lanes_take_at_most_half(void **state)
 {
-    struct run_lane flood = {0}, fresh[64] = {{0}};
+    struct run_lane flood = {0}, fresh[512] = {{0}};
     struct run_outq queue;
     uint32_t number, size;
     size_t flood_bytes = 0, fresh_bytes = 0;
     (void)state;
     run_outq_init(&queue);
-    for (uint32_t n = 0; n < 256; n++)
+    for (uint32_t n = 0; n < 512; n++)
         push_sized(&queue, &flood, n, FRAME_BYTES);
-    for (uint32_t n = 0; flood_bytes < 2 * 1024 * 1024; n++) {
-        push_sized(&queue, &fresh[n % 64], n, FRAME_BYTES);
+    for (uint32_t n = 0; n < 512; n++) {
+        push_sized(&queue, &fresh[n], n, FRAME_BYTES);
         run_outq_collect(&queue);
         if (pop_lane_of(&queue, &number, &size) == &flood)
             flood_bytes += size;

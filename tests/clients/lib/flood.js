@@ -33,18 +33,22 @@ function toldArgv(witness, command) {
   return sh(`${witness.open}; echo $$ >&9; exec 9>&-; ${command}`);
 }
 
-// A connection whose client has stopped reading while `count` floods run on it, all made to wait.
-async function stalled(t, server, count, command) {
-  const peer = await ready(t, server);
+// Starts `count` floods, stops reading, and waits until all are made to wait.
+async function stall(t, peer, count, command) {
   const witness = new Witness(t);
   const views = [];
   for (let n = 0; n < count; n++) {
     views.push(await startProcess(t, peer, { argv: toldArgv(witness, command) }));
   }
-  peer.transport.socket.pause();
+  peer.transport.pause();
   const pids = (await witness.waitLines(count)).map(Number);
   await Promise.all(pids.map((pid) => mustStall(t, pid)));
   return { peer, views, pids };
 }
 
-module.exports = { writtenBytes, mustStall, toldArgv, stalled };
+// The same on a connection of its own.
+async function stalled(t, server, count, command) {
+  return stall(t, await ready(t, server), count, command);
+}
+
+module.exports = { writtenBytes, mustStall, toldArgv, stall, stalled };

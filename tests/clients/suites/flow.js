@@ -162,7 +162,7 @@ test('flow/a-client-that-does-not-read-stops-its-own-sessions-only', OURS, async
   peer.post('process/start', startParams(t, { argv: sh(`${witness.open}; echo started >&9`) }));
   assert.deepEqual(await witness.waitLines(1), ['started']);
   pids.forEach((pid) => assert.ok(writtenBytes(pid) < seqBytes(SEQ_LAST), 'it did not wait'));
-  peer.transport.socket.resume();
+  peer.transport.resume();
   for (const view of views) {
     await view.waitClosed(40000);
     assert.equal(view.output('stdout').length, seqBytes(SEQ_LAST));
@@ -174,22 +174,23 @@ test('flow/a-stalled-session-can-be-terminated', OURS, async (t) => {
   const { peer, views, pids } = await stalled(t, await startServer(t), 1, 'exec cat /dev/zero');
   peer.post('process/terminate', { processId: views[0].id });
   await mustDie(pids[0], 10000, 'the flood');
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await views[0].waitClosed(20000);
   assert.equal(views[0].exitCode, 137);
 });
 
 test('flow/the-end-of-a-stalled-connection-ends-its-sessions', OURS, async (t) => {
-  const { peer, pids } = await stalled(t, await startServer(t), 2, 'exec cat /dev/zero');
+  const server = await startServer(t, { args: ['--detach-ttl', '1s'] });
+  const { peer, pids } = await stalled(t, server, 2, 'exec cat /dev/zero');
   peer.destroy();
   for (const pid of pids) await mustDie(pid, 45000, 'the flood');
 });
 
 test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, async (t) => {
-  const server = await startServer(t, { args: ['--send-timeout', '1s'] });
+  const server = await startServer(t, { args: ['--send-timeout', '1s', '--detach-ttl', '1s'] });
   const { peer, pids } = await stalled(t, server, 1, 'exec cat /dev/zero');
   for (const pid of pids) await mustDie(pid, 45000, 'the flood');
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await peer.waitClosed('the end of the connection', 20000);
 });
 
@@ -197,14 +198,14 @@ test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, a
 test('flow/a-slow-client-is-not-dropped', OURS, async (t) => {
   const server = await startServer(t, { args: ['--send-timeout', '2s'] });
   const { peer, views } = await stalled(t, server, 1, `exec seq 1 ${SEQ_LAST}`);
-  const { socket } = peer.transport;
+  const { transport } = peer;
   for (let n = 0; n < 30 && views[0].closed === undefined; n++) {
-    socket.resume();
+    transport.resume();
     await sleep(30);
-    socket.pause();
+    transport.pause();
     await sleep(150);
   }
-  socket.resume();
+  transport.resume();
   await views[0].waitClosed(20000);
   assert.equal(views[0].output('stdout').length, seqBytes(SEQ_LAST));
 });
@@ -224,7 +225,7 @@ test('flow/a-stalled-client-costs-bounded-memory', OURS, async (t) => {
 test('flow/replies-overtake-output', OURS, async (t) => {
   const { peer, views } = await stalled(t, await startServer(t), 1, `exec seq 1 ${SEQ_LAST}`);
   const id = peer.post('process/terminate', { processId: 'nobody' });
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await peer.result(id);
   assert.equal(views[0].closed, undefined, 'the reply came after all output');
   await views[0].waitClosed(40000);
