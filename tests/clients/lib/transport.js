@@ -1,8 +1,8 @@
 'use strict';
 // Ways to carry JSON-RPC messages: npm `ws`, npm `websocket-driver`, and lines on a pair of streams
 // or a socket. All have the same face: send(text), end(), destroy(), `onText`, and `closed`, a
-// promise of {code, reason}; code null where no close frame came. All but the driver can pause() and
-// resume() reading.
+// promise of {code, reason}; code null where no close frame came. All but the driver can pause()
+// and resume() reading.
 
 const net = require('node:net');
 const { fromModules } = require('./modules');

@@ -95,7 +95,8 @@ test('progress/the-sessions-of-a-dropped-client-wait-for-it', OURS, async (t) =>
   peer.destroy();
   assert.ok(isAlive(pids[0]), 'it was not kept');
   const next = await connect(t, server.url);
-  await next.request('initialize', { clientName: 'x', resumeSessionId: peer.initialized.sessionId });
+  const resumeSessionId = peer.initialized.sessionId;
+  await next.request('initialize', { clientName: 'x', resumeSessionId });
   next.notify('initialized', {});
   const { running } = await next.request('process/terminate', { processId: views[0].id });
   assert.equal(running, true);
