@@ -74,6 +74,9 @@ enum {
     IOCP_TURN_CALLBACKS = 16,     /* a strand's turn, then it queues behind the others */
     IOCP_TURN_BYTES = 256 * 1024, /* the same for what its handles read in one turn */
     IOCP_POLL_EVERY = 64,         /* callbacks between two looks at the kernel */
+    IOCP_POLL_BYTES = 256 * 1024, /* the same in bytes read and written: a tenth of a millisecond */
+    IOCP_HEAVY_BYTES = 32 * 1024, /* a strand whose last turn moved so many queues as a heavy one */
+    IOCP_LIGHT_TURNS = 16,        /* of others in a row while a heavy strand is ready */
     IOCP_EVENT_BATCH = 64,        /* events taken from the kernel at a time */
     IOCP_WORKERS_MAX = 64,
     IOCP_HELPERS_MAX = 64,
@@ -202,6 +205,7 @@ struct iocp_strand {
     _Atomic(struct iocp_op *) inbox; /* private: newest first; NULL: not scheduled */
     struct iocp_op *todo;            /* private: oldest first; of the worker that runs it */
     struct iocp_strand *next_ready;  /* private: the ready list that it stands in */
+    bool is_heavy;                   /* private: its last turn moved IOCP_HEAVY_BYTES; as todo */
 };
 
 /* Makes a strand of the port. Nothing is allocated. */

@@ -42,10 +42,16 @@ enum iocp_counter {
     IOCP_COUNTERS
 };
 
-/* Strands that are ready to run, oldest first. */
-struct iocp_ready {
+struct iocp_line {
     struct iocp_strand *head, *tail;
-    unsigned count;
+};
+
+/* Strands that are ready to run, oldest first; those that moved few bytes when they last ran go
+ * before the others, up to IOCP_LIGHT_TURNS in a row. */
+struct iocp_ready {
+    struct iocp_line light, heavy;
+    unsigned count;       /* of both */
+    unsigned light_turns; /* since a heavy strand ran, while one was ready */
 };
 
 enum { IOCP_SPARE_SLABS = 4 }; /* a worker's own free slabs: most leases take no lock */
@@ -56,6 +62,8 @@ struct iocp_worker {
     struct iocp_ready ready;
     unsigned since_poll;      /* callbacks since the last look at the kernel */
     uint32_t turn_bytes;      /* read by the strand whose turn it is */
+    uint64_t moved_bytes;     /* read and written, of all time */
+    uint64_t polled_bytes;    /* of that, when it last looked at the kernel */
     struct iocp_slab *slab;   /* partly filled; one reference is the worker's */
     uint32_t slab_used_bytes; /* of it */
     struct iocp_slab *spare[IOCP_SPARE_SLABS];

@@ -82,6 +82,7 @@ static enum iocp_outcome deliver(struct iocp_worker *worker, struct iocp_stream 
 {
     stream->slice = slice;
     worker->turn_bytes += slice.size_bytes;
+    worker->moved_bytes += slice.size_bytes;
     iocp_count(worker->port, IOCP_C_BYTES_READ, slice.size_bytes);
     slot_of(stream)->more = slice.size_bytes == room_bytes;
     iocp_stream_learn(stream, slice.size_bytes, room_bytes);

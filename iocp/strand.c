@@ -34,6 +34,7 @@ void iocp_strand_init(struct iocp_strand *strand, struct iocp_port *port)
     atomic_init(&strand->inbox, NULL);
     strand->todo = NULL;
     strand->next_ready = NULL;
+    strand->is_heavy = false;
 }
 
 void iocp_op_prepare(struct iocp_op *op, struct iocp_strand *strand, enum iocp_op_kind kind,
@@ -182,7 +183,9 @@ static void run_end(struct iocp_worker *worker, struct iocp_strand *strand, stru
 
 void iocp_strand_run(struct iocp_worker *worker, struct iocp_strand *strand)
 {
+    uint64_t moved_before = worker->moved_bytes;
     worker->turn_bytes = 0;
+    strand->is_heavy = false;
     for (unsigned n = 0; n < IOCP_TURN_CALLBACKS && worker->turn_bytes < IOCP_TURN_BYTES;) {
         if (strand->todo == NULL && !refill(strand))
             return;
@@ -197,6 +200,7 @@ void iocp_strand_run(struct iocp_worker *worker, struct iocp_strand *strand)
         n++;
         if (step(worker, op))
             complete(worker, op);
+        strand->is_heavy = worker->moved_bytes - moved_before >= IOCP_HEAVY_BYTES;
     }
     if (strand->todo != NULL || refill(strand))
         iocp_requeue(worker, strand);

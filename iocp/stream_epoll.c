@@ -106,6 +106,7 @@ static void deliver(struct iocp_worker *worker, struct iocp_stream *stream, uint
 {
     stream->slice = iocp_slab_commit(worker, got_bytes);
     worker->turn_bytes += got_bytes;
+    worker->moved_bytes += got_bytes;
     iocp_count(worker->port, IOCP_C_BYTES_READ, got_bytes);
     stream->hung_up = false;
     if (got_bytes == room_bytes || stream->kind == IOCP_STREAM_TERMINAL)
@@ -249,6 +250,7 @@ static enum iocp_outcome try_write(struct iocp_worker *worker, struct iocp_strea
     if (put < 0 && errno != EAGAIN)
         return iocp_stream_fail_write(stream, iocp_error_from_os(errno), errno);
     if (put > 0) {
+        worker->moved_bytes += (uint64_t)put;
         iocp_count(worker->port, IOCP_C_BYTES_WRITTEN, (uint64_t)put);
         iocp_stream_advance(stream, (size_t)put);
     }

@@ -2,10 +2,11 @@
  * Workers: the fixed pool of threads that run strands and look at the kernel.
  *
  * A worker runs its own ready list first, looks at the kernel at least every IOCP_POLL_EVERY
- * callbacks, and blocks there when there is nothing else. A strand that becomes ready on a worker
- * stays with it, so a chain of callbacks costs no system call and no other processor's cache. When
- * more than one is ready and another worker sleeps, all but the one that runs next go to the shared
- * list and one sleeper is woken; it wakes the next itself if it finds more than its part.
+ * callbacks and every IOCP_POLL_BYTES, and blocks there when there is nothing else. A strand that
+ * becomes ready on a worker stays with it, so a chain of callbacks costs no system call and no
+ * other processor's cache. When more than one is ready and another worker sleeps, all but the one
+ * that runs next go to the shared list and one sleeper is woken; it wakes the next itself if it
+ * finds more than its part.
  *
  * Nothing is lost between "is there work?" and "sleep": a sleeper counts itself first and then
  * looks at the shared list; a giver puts the strand there first and then looks at the count.
@@ -48,23 +49,38 @@ void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n)
 
 static void ready_push(struct iocp_ready *ready, struct iocp_strand *strand)
 {
+    struct iocp_line *line = strand->is_heavy ? &ready->heavy : &ready->light;
     strand->next_ready = NULL;
-    if (ready->tail != NULL)
-        ready->tail->next_ready = strand;
+    if (line->tail != NULL)
+        line->tail->next_ready = strand;
     else
-        ready->head = strand;
-    ready->tail = strand;
+        line->head = strand;
+    line->tail = strand;
     ready->count++;
+}
+
+/* Whose turn it is: light strands go first, but not for ever. */
+static struct iocp_line *next_line(struct iocp_ready *ready)
+{
+    if (ready->heavy.head == NULL)
+        return &ready->light;
+    if (ready->light.head != NULL && ready->light_turns < IOCP_LIGHT_TURNS) {
+        ready->light_turns++;
+        return &ready->light;
+    }
+    ready->light_turns = 0;
+    return &ready->heavy;
 }
 
 static struct iocp_strand *ready_pop(struct iocp_ready *ready)
 {
-    struct iocp_strand *strand = ready->head;
+    struct iocp_line *line = next_line(ready);
+    struct iocp_strand *strand = line->head;
     if (strand == NULL)
         return NULL;
-    ready->head = strand->next_ready;
-    if (ready->head == NULL)
-        ready->tail = NULL;
+    line->head = strand->next_ready;
+    if (line->head == NULL)
+        line->tail = NULL;
     ready->count--;
     return strand;
 }
@@ -134,12 +150,19 @@ static void take_shared(struct iocp_worker *worker)
         wake_one(port);
 }
 
+static void look(struct iocp_worker *worker, bool block)
+{
+    worker->since_poll = 0;
+    worker->polled_bytes = worker->moved_bytes;
+    iocp_backend_look(worker, block);
+}
+
 static void look_if_due(struct iocp_worker *worker)
 {
-    if (worker->since_poll < IOCP_POLL_EVERY)
+    if (worker->since_poll < IOCP_POLL_EVERY &&
+        worker->moved_bytes - worker->polled_bytes < IOCP_POLL_BYTES)
         return;
-    worker->since_poll = 0;
-    iocp_backend_look(worker, false);
+    look(worker, false);
     take_shared(worker);
 }
 
@@ -148,8 +171,7 @@ static void sleep_in_kernel(struct iocp_worker *worker)
     struct iocp_port *port = worker->port;
     atomic_fetch_add(&port->sleepers, 1);
     if (atomic_load(&port->ready_count) == 0 && !atomic_load(&port->ending)) {
-        worker->since_poll = 0;
-        iocp_backend_look(worker, true);
+        look(worker, true);
         /* The wake may have come together with events: what it was for is not to wait for them. */
         take_shared(worker);
     }

@@ -50,6 +50,7 @@ static enum iocp_outcome took(struct iocp_worker *worker, struct iocp_stream *st
                               uint32_t bytes)
 {
     iocp_slice_unref(&slot_of(stream)->gathered);
+    worker->moved_bytes += bytes;
     iocp_count(worker->port, IOCP_C_BYTES_WRITTEN, bytes);
     iocp_stream_advance(stream, bytes);
     return IOCP_AGAIN;

@@ -228,19 +228,31 @@ void run_conn_drop(struct run_conn *conn)
     iocp_kick(&conn->flush); /* what is queued is freed */
 }
 
+static void end(struct run_conn *conn, const char *reason)
+{
+    run_server_log_conn(conn, "connection_ending", reason);
+    be_over(conn);
+    run_conn_set_state(conn, RUN_CONN_ENDING);
+    iocp_kick(&conn->flush);
+}
+
 void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason)
 {
     if (conn->state >= RUN_CONN_ENDING)
         return;
-    run_server_log_conn(conn, "connection_ending", reason);
-    be_over(conn);
-    if (conn->framing == RUN_FRAMING_WS && close_code != 0) {
-        uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
-        size_t size = wire_ws_close_frame(frame, close_code, wire_span_text(reason));
-        run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
-    }
-    run_conn_set_state(conn, RUN_CONN_ENDING);
-    iocp_kick(&conn->flush);
+    if (conn->framing == RUN_FRAMING_WS && close_code != 0)
+        conn->last_bytes =
+            (uint8_t)wire_ws_close_frame(conn->last, close_code, wire_span_text(reason));
+    end(conn, reason);
+}
+
+void run_conn_end_closed(struct run_conn *conn, uint16_t close_code)
+{
+    assert(run_conn_is_open(conn) && conn->framing == RUN_FRAMING_WS);
+    conn->last_bytes = (uint8_t)wire_ws_close_frame(conn->last, close_code, wire_span_of(NULL, 0));
+    conn->peer_closed = true;
+    conn->cut = RUN_CUT_CLIENT;
+    end(conn, "the client closed the WebSocket");
 }
 
 /* ---- Opening ---- */

@@ -12,7 +12,8 @@
  *   SNIFFING   unix://: the first bytes tell WebSocket from newline JSON-RPC
  *   HANDSHAKE  the HTTP request of a WebSocket, or of a health question
  *   OPEN       messages
- *   ENDING     nothing more is read as messages; what is queued goes out, then a close frame
+ *   ENDING     nothing more is read as messages; what is queued goes out (only replies, if the peer
+ *              has sent a close frame), then a close frame, and behind that nothing
  *   LINGERING  everything is out; what still comes is discarded until the peer closes, for at most
  *              RUN_LINGER_MS, so that the system does not cut what the peer has not read yet
  *   CLOSING    handles are being closed
@@ -96,6 +97,8 @@ struct run_conn {
     bool stopping;        /* the server shuts down: ends when its last session has */
     bool greeted_early;   /* `initialized` came while RESUMING */
     bool probing;         /* somebody waits for the next pong */
+    bool peer_closed;     /* by a close frame: output is not sent any more */
+    bool said_all;        /* the close frame is on its way: nothing may follow it */
     bool wants_lifecycle; /* process/started and process/failed; set before any process is */
     uint8_t open_streams;
 
@@ -124,6 +127,8 @@ struct run_conn {
     uint8_t sending_class[IOCP_GATHER_MAX];
     struct iocp_vec vecs[IOCP_GATHER_MAX];
     unsigned sending_count;
+    uint8_t last[WIRE_WS_CONTROL_FRAME_MAX]; /* ENDING: the close frame */
+    uint8_t last_bytes;                      /* 0: there is none, or it is on its way */
     size_t progress_bytes; /* of the write in progress, when the clock last looked */
     uint64_t progress_ns;  /* when it last moved */
     uint64_t last_ping_ns; /* of the clock's pings */
@@ -172,8 +177,12 @@ void run_conn_send_json(struct run_conn *conn, struct wire_span json);
 void run_conn_note_answer(struct run_conn *conn, uint64_t asked_ns);
 
 /* Ends the connection in good order: what is queued goes out, WebSocket with this close code and
- * reason. Its sessions end now. On the strand; the first call counts. */
+ * reason behind it. Its sessions end now. On the strand; the first call counts. */
 void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason);
+
+/* The same because the peer has sent a close frame with this code, which it gets back; 0: it had
+ * none. */
+void run_conn_end_closed(struct run_conn *conn, uint16_t close_code);
 
 /* Ends it at once, because the peer is gone or does not read. On the strand. */
 void run_conn_drop(struct run_conn *conn);

@@ -100,7 +100,8 @@ void run_acks_ping(struct run_conn *conn)
     else
         acks->oldest = mark;
     acks->newest = mark;
-    run_conn_send_raw(conn, RUN_FRAME_OUTPUT, frame, size); /* behind what it marks */
+    /* What it marks was written before; what waits still may stay behind it. */
+    run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
 }
 
 /* The oldest mark is over; whether its bytes were taken, or stay owed. */
@@ -127,6 +128,8 @@ void run_acks_pong(struct run_conn *conn, struct wire_span payload)
     memcpy(&number, payload.data, sizeof(number));
     if (number > conn->acks.last_number)
         return;
+    if (conn->acks.oldest != NULL && conn->acks.oldest->number <= number)
+        conn->acks.heard_ns = iocp_now_ns(conn->strand.port);
     /* One pong may stand for the pings before it, too. */
     while (conn->acks.oldest != NULL && conn->acks.oldest->number <= number)
         pop_mark(&conn->acks, true);
@@ -134,7 +137,10 @@ void run_acks_pong(struct run_conn *conn, struct wire_span payload)
 
 uint64_t run_acks_waiting_since_ns(const struct run_conn *conn)
 {
-    return conn->acks.oldest != NULL ? conn->acks.oldest->sent_ns : 0;
+    const struct run_acks *acks = &conn->acks;
+    if (acks->oldest == NULL)
+        return 0;
+    return acks->oldest->sent_ns > acks->heard_ns ? acks->oldest->sent_ns : acks->heard_ns;
 }
 
 void run_acks_forget(struct run_conn *conn)

@@ -29,6 +29,7 @@ struct run_acks {
     bool is_urgent;                   /* a program may wait for the pong */
     struct run_mark *oldest, *newest; /* pings without a pong */
     uint64_t last_number;
+    uint64_t heard_ns; /* when a pong last took a mark away; 0: never */
 };
 
 /* Output of the process was written, or, with a read_seq above 0, a reply that gives what its
@@ -45,7 +46,8 @@ void run_acks_ping(struct run_conn *conn);
 /* Takes a pong with its payload. */
 void run_acks_pong(struct run_conn *conn, struct wire_span payload);
 
-/* When the oldest ping without a pong was sent; 0: there is none. */
+/* Since when a pong is waited for; 0: there is no ping without one. It counts from the pong before,
+ * if that came later than the ping was sent: a client that reads slowly answers late, but on. */
 uint64_t run_acks_waiting_since_ns(const struct run_conn *conn);
 
 /* Forgets everything; what was not acknowledged stays owed. Before the tenure is given up. */

@@ -39,15 +39,6 @@ static void take_pong(struct run_conn *conn, struct wire_span payload)
     conn->probing = false;
 }
 
-static void take_close(struct run_conn *conn, const struct wire_ws_event *event)
-{
-    uint8_t frame[WIRE_WS_CONTROL_FRAME_MAX];
-    size_t size = wire_ws_close_frame(frame, event->close_code, wire_span_of(NULL, 0));
-    run_conn_send_raw(conn, RUN_FRAME_REPLY, frame, size);
-    conn->cut = RUN_CUT_CLIENT;
-    run_conn_end(conn, 0, "the client closed the WebSocket");
-}
-
 static void take_event(struct run_conn *conn, const struct wire_ws_event *event)
 {
     switch (event->opcode) {
@@ -62,7 +53,7 @@ static void take_event(struct run_conn *conn, const struct wire_ws_event *event)
         take_pong(conn, event->payload);
         break;
     default:
-        take_close(conn, event);
+        run_conn_end_closed(conn, event->close_code);
         break;
     }
 }

@@ -88,10 +88,20 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     run_frame_free(frame);
     if (proc == NULL)
         return;
-    if (was_written)
+    if (was_written && (output_bytes > 0 || read_seq > 0))
         run_acks_written(conn, proc, output_bytes, read_seq);
     else
         run_proc_unref(proc);
+}
+
+/* Nobody will get it. */
+static void drop(struct run_conn *conn, struct run_frame *frame, enum run_frame_class class)
+{
+    unsigned worker = iocp_worker_number(conn->strand.port);
+    struct run_metrics_part *part = &conn->metrics->parts[worker];
+    run_metrics_unqueue(part, worker, class, frame->size_bytes);
+    iocp_tally_add(&part->counts[RUN_COUNT_DROPPED], worker, frame->chunk_bytes);
+    release(conn, frame, class, false);
 }
 
 static void discard_queue(struct run_conn *conn)
@@ -99,32 +109,43 @@ static void discard_queue(struct run_conn *conn)
     enum run_frame_class class;
     struct run_frame *frame;
     run_outq_collect(&conn->queue);
-    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
-        unsigned worker = iocp_worker_number(conn->strand.port);
-        struct run_metrics_part *part = &conn->metrics->parts[worker];
-        run_metrics_unqueue(part, worker, class, frame->size_bytes);
-        iocp_tally_add(&part->counts[RUN_COUNT_DROPPED], worker, frame->chunk_bytes);
-        release(conn, frame, class, false);
-    }
+    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL)
+        drop(conn, frame, class);
 }
 
-/* Takes frames for one write. */
+/* Takes a frame for the next write. A peer that has closed its side waits for our close, and not
+ * for output. */
+static bool take_frame(struct run_conn *conn)
+{
+    enum run_frame_class class;
+    struct run_frame *frame;
+    while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
+        if (!conn->peer_closed || class == RUN_FRAME_REPLY) {
+            conn->sending[conn->sending_count] = frame;
+            conn->sending_class[conn->sending_count] = (uint8_t) class;
+            conn->vecs[conn->sending_count] = (struct iocp_vec){frame->data, frame->size_bytes};
+            conn->sending_count++;
+            return true;
+        }
+        drop(conn, frame, class);
+    }
+    return false;
+}
+
+/* Takes what one write sends; returns the number of its spans. */
 static unsigned take_frames(struct run_conn *conn)
 {
     size_t bytes = 0;
-    unsigned count = 0;
-    while (count < IOCP_GATHER_MAX && bytes < RUN_WRITE_BYTES) {
-        enum run_frame_class class;
-        struct run_frame *frame = run_outq_pop(&conn->queue, &class);
-        if (frame == NULL)
-            break;
-        conn->sending[count] = frame;
-        conn->sending_class[count] = (uint8_t) class;
-        conn->vecs[count] = (struct iocp_vec){frame->data, frame->size_bytes};
-        bytes += frame->size_bytes;
-        count++;
-    }
-    return count;
+    assert(conn->sending_count == 0);
+    run_outq_collect(&conn->queue);
+    while (conn->sending_count < IOCP_GATHER_MAX && bytes < RUN_WRITE_BYTES && take_frame(conn))
+        bytes += conn->sending[conn->sending_count - 1]->size_bytes;
+    if (conn->sending_count > 0 || conn->state != RUN_CONN_ENDING || conn->last_bytes == 0)
+        return conn->sending_count;
+    conn->vecs[0] = (struct iocp_vec){conn->last, conn->last_bytes};
+    conn->last_bytes = 0;
+    conn->said_all = true;
+    return 1;
 }
 
 /* The frames of a write go to the system now. */
@@ -175,22 +196,20 @@ static void linger(struct run_conn *conn)
 
 void run_conn_flush(struct run_conn *conn)
 {
-    if (conn->state == RUN_CONN_CLOSING) {
-        discard_queue(conn);
+    bool said_all = conn->said_all || conn->state >= RUN_CONN_LINGERING;
+    if (said_all)
+        discard_queue(conn); /* answers that came too late */
+    if (conn->state == RUN_CONN_CLOSING || iocp_pending(&conn->writer->write))
         return;
-    }
-    if (iocp_pending(&conn->writer->write))
-        return;
-    run_outq_collect(&conn->queue);
-    conn->sending_count = take_frames(conn);
-    if (conn->sending_count == 0) {
+    unsigned count = said_all ? 0 : take_frames(conn);
+    if (count == 0) {
         linger(conn);
         return;
     }
     conn->progress_bytes = 0;
     conn->progress_ns = iocp_now_ns(conn->strand.port);
     note_handed(conn);
-    iocp_write_start(conn->writer, conn->vecs, conn->sending_count);
+    iocp_write_start(conn->writer, conn->vecs, count);
 }
 
 void run_conn_on_write(struct iocp_op *op)

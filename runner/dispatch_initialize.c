@@ -11,14 +11,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What holds for this connection if it speaks the dialect process. */
+static void look_at_limits(const struct run_conn *conn, struct wire_msg_limits *out_limits)
+{
+    const struct run_options *options = conn->server->options;
+    bool ws = conn->framing == RUN_FRAMING_WS;
+    *out_limits = (struct wire_msg_limits){
+        .window_bytes = run_conn_window_bytes(conn),
+        .resume_ring_bytes = run_conn_may_be_resumed(conn) ? options->resume_ring_bytes : 0,
+        .output_queue_bytes = RUN_OUTPUT_QUEUE_BYTES,
+        .reply_queue_bytes = RUN_REPLY_QUEUE_BYTES,
+        .chunk_bytes = SESS_CHUNK_MAX_BYTES,
+        .retained_bytes = options->retain_bytes,
+        .stdin_queue_bytes = options->stdin_queue_bytes,
+        .waiting_write_bytes = RUN_WAITING_WRITE_BYTES,
+        .message_bytes = options->max_message_bytes,
+        .send_timeout_ms = options->send_timeout_ms,
+        .ping_interval_ms = ws ? options->ping_interval_ms : 0,
+        .detach_ttl_ms = options->detach_ttl_ms,
+        .tombstone_ttl_ms = options->tombstone_ttl_ms,
+    };
+}
+
 static void welcome(struct run_conn *conn, struct wire_span request_id)
 {
     struct run_reply reply;
+    struct wire_msg_limits limits;
     struct wire_msg_initialized initialized = {
         .protocol_version = wire_msg_dialect_name(WIRE_MSG_DIALECT_V0),
         .session_id = wire_span_of(conn->tenure->id, RUN_TENURE_ID_BYTES),
         .environment = run_server_environment(conn->server),
+        .limits = &limits,
     };
+    look_at_limits(conn, &limits);
     wire_msg_initialize_reply(run_reply_begin(&reply, conn), request_id, &initialized);
     run_reply_send(&reply);
     conn->greeting = conn->greeted_early ? RUN_GREETING_DONE : RUN_GREETING_INITIALIZED;

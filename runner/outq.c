@@ -29,11 +29,12 @@ void run_frame_free(struct run_frame *frame)
 
 void run_outq_init(struct run_outq *queue)
 {
+    *queue = (struct run_outq){.fresh_credit_bytes = RUN_TURN_BYTES};
     for (unsigned i = 0; i < RUN_FRAME_CLASSES; i++) {
         atomic_init(&queue->incoming[i], NULL);
         atomic_init(&queue->bytes[i], 0);
-        queue->ready[i] = (struct run_frame_list){0};
     }
+    atomic_init(&queue->shared.queue, NULL);
 }
 
 void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct run_frame *frame)
@@ -46,50 +47,164 @@ void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct ru
                                                     memory_order_acq_rel, memory_order_relaxed));
 }
 
-/* Appends a chain that is newest first, in its order of pushing. */
-static void append_reversed(struct run_frame_list *list, struct run_frame *newest)
+/* ---- Lists and lines ---- */
+
+static void append_frame(struct run_frame_list *list, struct run_frame *frame)
 {
-    struct run_frame *oldest = NULL, *last = newest;
+    frame->next = NULL;
+    if (list->tail != NULL)
+        list->tail->next = frame;
+    else
+        list->head = frame;
+    list->tail = frame;
+}
+
+static struct run_frame *pop_frame(struct run_frame_list *list)
+{
+    struct run_frame *frame = list->head;
+    list->head = frame->next;
+    if (list->head == NULL)
+        list->tail = NULL;
+    frame->next = NULL;
+    return frame;
+}
+
+static void append_lane(struct run_line *line, struct run_lane *lane)
+{
+    lane->next = NULL;
+    if (line->tail != NULL)
+        line->tail->next = lane;
+    else
+        line->head = lane;
+    line->tail = lane;
+}
+
+static void pop_lane(struct run_line *line)
+{
+    line->head = line->head->next;
+    if (line->head == NULL)
+        line->tail = NULL;
+}
+
+/* ---- Collecting ---- */
+
+/* The lane that a frame goes to. As long as anything is in the shared lane, what has no lane of its
+ * own here goes behind it: something of the same session may be there. */
+static struct run_lane *lane_for(struct run_outq *queue, struct run_lane *own)
+{
+    const struct run_outq *nobody = NULL;
+    bool may_claim = own != NULL && queue->shared.frames.head == NULL;
+    if (own != NULL && atomic_load_explicit(&own->queue, memory_order_relaxed) == queue)
+        return own;
+    if (may_claim && atomic_compare_exchange_strong_explicit(
+                         &own->queue, &nobody, queue, memory_order_acquire, memory_order_relaxed))
+        return own;
+    return &queue->shared;
+}
+
+static void add_output(struct run_outq *queue, struct run_frame *frame)
+{
+    struct run_lane *lane = lane_for(queue, frame->lane);
+    bool was_empty = lane->frames.head == NULL;
+    append_frame(&lane->frames, frame);
+    if (!was_empty)
+        return;
+    lane->credit_bytes = RUN_FRESH_BYTES;
+    append_lane(&queue->fresh, lane);
+}
+
+/* Turns a chain around that is newest first. */
+static struct run_frame *reversed(struct run_frame *newest)
+{
+    struct run_frame *oldest = NULL;
     while (newest != NULL) {
         struct run_frame *next = newest->next;
         newest->next = oldest;
         oldest = newest;
         newest = next;
     }
-    if (oldest == NULL)
-        return;
-    if (list->tail != NULL)
-        list->tail->next = oldest;
-    else
-        list->head = oldest;
-    list->tail = last;
+    return oldest;
+}
+
+static struct run_frame *take_pushed(struct run_outq *queue, enum run_frame_class class)
+{
+    return reversed(atomic_exchange_explicit(&queue->incoming[class], NULL, memory_order_acq_rel));
 }
 
 void run_outq_collect(struct run_outq *queue)
 {
-    static const enum run_frame_class order[] = {RUN_FRAME_OUTPUT, RUN_FRAME_REPLY};
-    for (unsigned i = 0; i < RUN_FRAME_CLASSES; i++) {
-        struct run_frame *newest =
-            atomic_exchange_explicit(&queue->incoming[order[i]], NULL, memory_order_acq_rel);
-        append_reversed(&queue->ready[order[i]], newest);
+    struct run_frame *next, *output = take_pushed(queue, RUN_FRAME_OUTPUT);
+    struct run_frame *reply = take_pushed(queue, RUN_FRAME_REPLY); /* second: see outq.h */
+    for (; reply != NULL; reply = next) {
+        next = reply->next;
+        append_frame(&queue->replies, reply);
     }
+    for (; output != NULL; output = next) {
+        next = output->next;
+        add_output(queue, output);
+    }
+}
+
+/* ---- Turns ---- */
+
+/* The first of the line begins a turn at the end of the regular ones. */
+static void rotate(struct run_outq *queue, struct run_line *line, int32_t credit_bytes)
+{
+    struct run_lane *lane = line->head;
+    pop_lane(line);
+    lane->credit_bytes = credit_bytes;
+    append_lane(&queue->regular, lane);
+}
+
+/* Whose turn it is: the first of a line, which has credit. */
+static struct run_line *next_line(struct run_outq *queue)
+{
+    struct run_line *fresh = &queue->fresh, *regular = &queue->regular;
+    while (fresh->head != NULL && (regular->head == NULL || queue->fresh_credit_bytes > 0)) {
+        struct run_lane *lane = fresh->head;
+        if (lane->frames.head->size_bytes <= (uint32_t)lane->credit_bytes)
+            return fresh;
+        rotate(queue, fresh, RUN_TURN_BYTES);
+    }
+    while (regular->head != NULL && regular->head->credit_bytes <= 0)
+        rotate(queue, regular, regular->head->credit_bytes + RUN_TURN_BYTES);
+    return regular;
+}
+
+/* Bytes of one line are credit of the other, up to a turn. */
+static void charge_fresh(struct run_outq *queue, bool is_fresh, int32_t bytes)
+{
+    int32_t credit = queue->fresh_credit_bytes;
+    if (!is_fresh)
+        credit = bytes < RUN_TURN_BYTES - credit ? credit + bytes : RUN_TURN_BYTES;
+    else if (queue->regular.head != NULL)
+        credit -= bytes;
+    queue->fresh_credit_bytes = credit;
+}
+
+static struct run_frame *pop_output(struct run_outq *queue)
+{
+    struct run_line *line = next_line(queue);
+    struct run_lane *lane = line->head;
+    if (lane == NULL)
+        return NULL;
+    struct run_frame *frame = pop_frame(&lane->frames);
+    assert(frame->size_bytes <= INT32_MAX / 2);
+    int32_t bytes = (int32_t)frame->size_bytes;
+    lane->credit_bytes -= bytes;
+    charge_fresh(queue, line == &queue->fresh, bytes);
+    if (lane->frames.head == NULL) {
+        pop_lane(line);
+        atomic_store_explicit(&lane->queue, NULL, memory_order_release); /* its frame is ours */
+    }
+    return frame;
 }
 
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class)
 {
-    for (unsigned class = 0; class < RUN_FRAME_CLASSES; class ++) {
-        struct run_frame_list *list = &queue->ready[class];
-        struct run_frame *frame = list->head;
-        if (frame == NULL)
-            continue;
-        list->head = frame->next;
-        if (list->head == NULL)
-            list->tail = NULL;
-        frame->next = NULL;
-        *out_class = (enum run_frame_class) class;
-        return frame;
-    }
-    return NULL;
+    bool is_reply = queue->replies.head != NULL;
+    *out_class = is_reply ? RUN_FRAME_REPLY : RUN_FRAME_OUTPUT;
+    return is_reply ? pop_frame(&queue->replies) : pop_output(queue);
 }
 
 void run_outq_sent(struct run_outq *queue, enum run_frame_class class, uint32_t size_bytes)

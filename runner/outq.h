@@ -1,6 +1,6 @@
 /*
  * What waits to be sent to one client: frames that other strands made, in two classes. Replies and
- * control frames overtake output; within a class the order is that of the pushes.
+ * control frames overtake output; replies go in the order of the pushes.
  *
  * A frame is one lease: its node and its bytes lie in the same slab, so queueing one allocates
  * nothing and copies nothing. Any thread pushes, with one compare-and-swap; the connection's strand
@@ -9,6 +9,20 @@
  * Order across the classes: who pushed a reply before an output frame sees the reply sent first,
  * since the taker empties the output class first and sends the reply class first.
  */
+
+/*
+ * Output goes out in turns. Each session has a lane, which keeps the order of its frames, and a
+ * lane with frames stands in one of two lines:
+ *
+ *    first frame -> FRESH -- more than RUN_FRESH_BYTES --> REGULAR --+
+ *                     |                                     ^        | RUN_TURN_BYTES are used up:
+ *                     +-- empty -->  no line  <-- empty ----+--------+ to the end
+ *
+ * FRESH goes first, so that a session that writes little does not wait for those that flood, but
+ * gets no more bytes than REGULAR does while both wait. A lane lies in its session's memory and is
+ * of one queue at a time. While another queue still has frames of it, which happens when a session
+ * was resumed, its frames stand in a lane that the queue has for all such, in the order of pushes.
+ */
 #ifndef RUN_OUTQ_H
 #define RUN_OUTQ_H
 
@@ -16,10 +30,17 @@
 
 enum run_frame_class { RUN_FRAME_REPLY, RUN_FRAME_OUTPUT, RUN_FRAME_CLASSES };
 
+enum {
+    RUN_TURN_BYTES = 64 * 1024, /* encoded; overdrawn by a frame at most, which then counts */
+    RUN_FRESH_BYTES = 16 * 1024 /* a screenful of a terminal; full chunks of a pipe have more */
+};
+
 struct run_proc;
+struct run_lane;
 
 struct run_frame {
     struct run_frame *next;
+    struct run_lane *lane;   /* of output: its session's, alive as long as proc; NULL: any order */
     struct iocp_slice lease; /* holds this node and the bytes */
     uint8_t *data;           /* to be filled by who made the frame */
     uint32_t size_bytes;     /* of data */
@@ -35,10 +56,25 @@ struct run_frame_list {
     struct run_frame *head, *tail;
 };
 
+/* The output of one session that waits. Zeroed memory is an empty one. */
+struct run_lane {
+    _Atomic(const struct run_outq *) queue; /* whose strand has the rest; NULL: it is empty */
+    struct run_frame_list frames;
+    struct run_lane *next; /* in its line */
+    int32_t credit_bytes;  /* what is left of its turn; regular: may be overdrawn by one frame */
+};
+
+struct run_line {
+    struct run_lane *head, *tail;
+};
+
 struct run_outq {
     _Atomic(struct run_frame *) incoming[RUN_FRAME_CLASSES];
     _Atomic size_t bytes[RUN_FRAME_CLASSES]; /* pushed and not yet dropped or sent */
-    struct run_frame_list ready[RUN_FRAME_CLASSES];
+    struct run_frame_list replies;
+    struct run_lane shared; /* frames without a lane of their own here */
+    struct run_line fresh, regular;
+    int32_t fresh_credit_bytes; /* what fresh lanes may send before a regular one does */
 };
 
 /* Leases a frame of size_bytes. NULL: out of memory. Any thread, cheapest on a worker. */
@@ -53,7 +89,7 @@ void run_outq_init(struct run_outq *queue);
 /* Takes the frame over. Any thread. */
 void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct run_frame *frame);
 
-/* Moves what was pushed to the ready lists. On the connection's strand. */
+/* Moves what was pushed to where it waits its turn. On the connection's strand. */
 void run_outq_collect(struct run_outq *queue);
 
 /* The next frame to send, replies first; NULL if there is none. The caller owns it, and calls

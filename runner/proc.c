@@ -26,6 +26,7 @@ void run_proc_unref(struct run_proc *proc)
         return;
     struct run_tenure *tenure = proc->tenure;
     struct run_conn *target = proc->target;
+    assert(atomic_load(&proc->lane.queue) == NULL);
     sess_session_unref(proc->session);
     run_recent_deinit(&proc->write_ids);
     run_ring_deinit(&proc->ring);
@@ -337,6 +338,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
         return NULL;
     }
     atomic_init(&proc->refs, 1);
+    atomic_init(&proc->lane.queue, NULL);
     proc->tenure = run_tenure_ref(conn->tenure);
     proc->target = run_conn_ref(conn);
     proc->asker = conn;

@@ -46,6 +46,7 @@ struct run_proc {
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
     uint64_t unmarked_bytes, unmarked_read_seq;
     bool is_unmarked;
+    struct run_lane lane;       /* of the connection's strand whose queue has it */
     struct run_ring ring;       /* of the session's strand */
     struct sess_request fit;    /* the ring gives up what was acknowledged */
     _Atomic bool fit_is_posted; /* then it has a reference */

@@ -153,6 +153,14 @@ static struct run_frame *encode(const struct run_proc *proc, const struct sess_c
     return frame;
 }
 
+/* Queues a frame behind those of the same session. */
+static void send_in_order(struct run_proc *proc, struct run_frame *frame)
+{
+    frame->proc = run_proc_ref(proc);
+    frame->lane = &proc->lane;
+    run_conn_send(proc->target, RUN_FRAME_OUTPUT, frame);
+}
+
 static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
 {
     struct run_proc *proc = context;
@@ -177,11 +185,10 @@ static void on_output(struct sess_session *session, void *context, const struct 
         run_conn_lose(target);
         return;
     }
-    frame->proc = run_proc_ref(proc);
     frame->chunk_bytes = chunk->slice.size_bytes;
     frame->read_ns = chunk->time_ns;
     frame->output_bytes = owed_bytes;
-    run_conn_send(target, RUN_FRAME_OUTPUT, frame);
+    send_in_order(proc, frame);
 }
 
 /* Sends a small message in its place behind the output. */
@@ -198,7 +205,7 @@ static void send_event(struct run_proc *proc, struct wire_json_writer *writer)
     if (frame == NULL)
         return;
     memcpy(text, json.data, json.size);
-    run_conn_send(proc->target, RUN_FRAME_OUTPUT, frame);
+    send_in_order(proc, frame);
 }
 
 static void on_exited(struct sess_session *session, void *context, uint64_t seq,

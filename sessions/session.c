@@ -211,10 +211,12 @@ void sess_session_view(const struct sess_session *session, struct sess_view *out
         .waiting_since_wall_ms = wall_ms(session, session->waiting_since_ns),
         .last_activity_ns = sess_session_activity_ns(session),
         .stdin_queued_bytes = session->input.queued_bytes,
+        .stdin_waiting_since_ns = sess_stdin_waiting_since_ns(session),
         .stdin_open = session->input.phase == SESS_STDIN_OPEN,
         .retained = &session->retained,
     };
     out_view->last_activity_wall_ms = wall_ms(session, out_view->last_activity_ns);
+    out_view->stdin_waiting_since_wall_ms = wall_ms(session, out_view->stdin_waiting_since_ns);
     for (int stream = 0; stream < SESS_STREAMS; stream++) {
         uint64_t omitted_bytes = session->retained.omitted_bytes[stream];
         out_view->omitted_bytes[stream] = omitted_bytes;

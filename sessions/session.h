@@ -135,6 +135,9 @@ struct sess_view {
     uint64_t last_activity_ns; /* of start, input that was taken and output; 0: not started */
     uint64_t last_activity_wall_ms;
     uint64_t stdin_queued_bytes; /* accepted, not taken by the program's stdin */
+    uint64_t
+        stdin_waiting_since_ns; /* the program has taken nothing of that since; 0: none waits */
+    uint64_t stdin_waiting_since_wall_ms;
     bool stdin_open;
     uint64_t retained_bytes[SESS_STREAMS], omitted_bytes[SESS_STREAMS];
     const struct sess_headtail *retained; /* borrowed, on the strand only */

@@ -32,6 +32,7 @@ struct sess_stdin_queue {
     uint32_t capacity, first, count; /* of the ring; capacity is 0 or a power of two */
     uint32_t pending;                /* items in the pending write; a mark counts as one */
     uint64_t queued_offset, written_offset;
+    uint64_t since_ns; /* when the system last took something; at first, when there was something */
     struct sess_request *waiting_first, *waiting_last; /* writes that were not answered */
     uint8_t end_of_file[2];                            /* what closing a terminal writes */
     struct iocp_vec vecs[IOCP_GATHER_MAX];
@@ -53,6 +54,12 @@ static void answer(struct sess_session *session, struct sess_request *request, i
     request->queued_bytes = session->input.queued_bytes;
     request->limit_bytes = session->input.limit_bytes;
     sess_request_answer(request);
+}
+
+uint64_t sess_stdin_waiting_since_ns(const struct sess_session *session)
+{
+    const struct sess_stdin *input = &session->input;
+    return input->queue != NULL && input->queued_bytes > 0 ? input->queue->since_ns : 0;
 }
 
 /* ---- The ring ---- */
@@ -101,8 +108,10 @@ static bool ensure_queue(struct sess_session *session)
     struct sess_stdin *input = &session->input;
     if (input->queue == NULL) {
         input->queue = sess_memory_take(memory_of(session), sizeof(*input->queue));
-        if (input->queue != NULL)
+        if (input->queue != NULL) {
             memset(input->queue, 0, offsetof(struct sess_stdin_queue, vecs));
+            input->queue->since_ns = iocp_now_ns(session->host->port);
+        }
     }
     return input->queue != NULL && reserve_item(input->queue, memory_of(session));
 }
@@ -318,7 +327,7 @@ static void advance(struct sess_session *session, size_t bytes)
     sess_tally_input(session, bytes);
     input->queued_bytes -= bytes;
     if (bytes > 0)
-        input->taken_ns = iocp_now_ns(session->host->port);
+        queue->since_ns = input->taken_ns = iocp_now_ns(session->host->port);
     queue->written_offset += bytes;
     while (bytes > 0) {
         struct item *item = item_at(queue, 0);

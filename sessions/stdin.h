@@ -51,6 +51,9 @@ void sess_stdin_on_tty_write(struct sess_session *session);
 /* The program has exited: whatever waits is answered, whatever is queued is dropped. */
 void sess_stdin_end(struct sess_session *session);
 
+/* Since when what is queued waits for the program, which has taken nothing since; 0: nothing is. */
+uint64_t sess_stdin_waiting_since_ns(const struct sess_session *session);
+
 /* Whether nothing of it is open or pending. */
 bool sess_stdin_is_over(const struct sess_session *session);
 

@@ -110,6 +110,34 @@ static void write_environment(struct wire_json_writer *writer,
     wire_json_writer_end_object(writer);
 }
 
+static void write_limits(struct wire_json_writer *writer, const struct wire_msg_limits *limits)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } members[] = {
+        {"windowBytes", limits->window_bytes},
+        {"resumeRingBytes", limits->resume_ring_bytes},
+        {"outputQueueBytes", limits->output_queue_bytes},
+        {"replyQueueBytes", limits->reply_queue_bytes},
+        {"chunkBytes", limits->chunk_bytes},
+        {"retainedBytes", limits->retained_bytes},
+        {"stdinQueueBytes", limits->stdin_queue_bytes},
+        {"waitingWriteBytes", limits->waiting_write_bytes},
+        {"messageBytes", limits->message_bytes},
+        {"sendTimeoutMs", limits->send_timeout_ms},
+        {"pingIntervalMs", limits->ping_interval_ms},
+        {"detachTtlMs", limits->detach_ttl_ms},
+        {"tombstoneTtlMs", limits->tombstone_ttl_ms},
+    };
+    wire_json_writer_begin_object(writer);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        wire_json_writer_key(writer, members[i].name);
+        wire_json_writer_uint64(writer, members[i].value);
+    }
+    wire_json_writer_end_object(writer);
+}
+
 void wire_msg_initialize_reply(struct wire_json_writer *writer, struct wire_span id,
                                const struct wire_msg_initialized *reply)
 {
@@ -123,6 +151,10 @@ void wire_msg_initialize_reply(struct wire_json_writer *writer, struct wire_span
     if (reply->environment) {
         wire_json_writer_key(writer, "environmentInfo");
         write_environment(writer, reply->environment);
+    }
+    if (reply->limits) {
+        wire_json_writer_key(writer, "limits");
+        write_limits(writer, reply->limits);
     }
     wire_json_writer_end_object(writer);
     wire_rpc_end(writer);

@@ -51,11 +51,26 @@ struct wire_msg_environment {
     size_t capability_count;
 };
 
+/* How much a client may send, and how much of what it does not take is kept for it. */
+struct wire_msg_limits {
+    uint64_t window_bytes;      /* output of a session that the client has not taken */
+    uint64_t resume_ring_bytes; /* of that, kept until it is acknowledged; 0: nobody resumes */
+    uint64_t output_queue_bytes, reply_queue_bytes; /* of the connection, as they are sent */
+    uint64_t chunk_bytes;                           /* of output, decoded */
+    uint64_t retained_bytes;                        /* of a session */
+    uint64_t stdin_queue_bytes;                     /* of a session */
+    uint64_t waiting_write_bytes;                   /* of the connection */
+    uint64_t message_bytes;
+    uint64_t send_timeout_ms, ping_interval_ms; /* 0: no pings */
+    uint64_t detach_ttl_ms, tombstone_ttl_ms;
+};
+
 /* The reply to initialize: the members of both dialects. */
 struct wire_msg_initialized {
     const char *protocol_version;                   /* NULL: not sent */
     struct wire_span session_id;                    /* data NULL: not sent */
     const struct wire_msg_environment *environment; /* NULL: not sent */
+    const struct wire_msg_limits *limits;           /* NULL: not sent */
 };
 
 /* Writes the whole reply to the request id. */

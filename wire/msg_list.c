@@ -34,17 +34,19 @@ static void write_pid(struct wire_json_writer *writer, int64_t pid)
     }
 }
 
-static void write_waits(struct wire_json_writer *writer, const struct wire_msg_list_entry *entry)
+/* since_ms NULL: it does not wait. */
+static void write_waits(struct wire_json_writer *writer, const char *name, const char *whom,
+                        const uint64_t *since_ms)
 {
-    wire_json_writer_key(writer, "waits");
-    if (!entry->waits_for_client) {
+    wire_json_writer_key(writer, name);
+    if (!since_ms) {
         wire_json_writer_null(writer);
         return;
     }
     wire_json_writer_begin_object(writer);
     wire_json_writer_key(writer, "for");
-    wire_json_writer_text(writer, "client");
-    write_number(writer, "sinceMs", entry->waits_since_ms);
+    wire_json_writer_text(writer, whom);
+    write_number(writer, "sinceMs", *since_ms);
     wire_json_writer_end_object(writer);
 }
 
@@ -77,8 +79,11 @@ static void write_entry(struct wire_json_writer *writer, const struct wire_msg_l
     write_number(writer, "retainedBytes", entry->retained_bytes);
     write_number(writer, "omittedBytes", entry->omitted_bytes);
     write_number(writer, "stdinQueuedBytes", entry->stdin_queued_bytes);
+    write_waits(writer, "stdinWaits", "program",
+                entry->stdin_waits ? &entry->stdin_waits_since_ms : NULL);
+    write_number(writer, "windowBytes", entry->window_bytes);
     write_number(writer, "unreadBytes", entry->unread_bytes);
-    write_waits(writer, entry);
+    write_waits(writer, "waits", "client", entry->waits_for_client ? &entry->waits_since_ms : NULL);
     write_exit(writer, entry->exit);
     wire_json_writer_end_object(writer);
 }

@@ -38,6 +38,9 @@ struct wire_msg_list_entry {
     uint64_t retained_bytes;
     uint64_t omitted_bytes;
     uint64_t stdin_queued_bytes;
+    bool stdin_waits;              /* for the program */
+    uint64_t stdin_waits_since_ms; /* if it waits */
+    uint64_t window_bytes;
     uint64_t unread_bytes;
     bool waits_for_client;
     uint64_t waits_since_ms;            /* if it waits */

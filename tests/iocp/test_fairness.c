@@ -343,6 +343,23 @@ static void test_flood_of_bytes_gives_others_their_turn(void **state)
     }
 }
 
+/* Whoever moves little goes before whoever floods, however many these are: it waits for the end of
+ * one turn, and for data, till the next look at the kernel and the end of that turn. */
+static void test_light_strand_passes_floods_of_bytes(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {1, 4};
+    uint64_t turn = IOCP_TURN_BYTES + IOCP_READ_MAX;
+    for (unsigned i = 0; i < 2; i++) {
+        struct scene *posts = scene_new(counts[i], FLOOD_OF_BYTES, 0);
+        check_answers(posts, want_post, turn, 0);
+        scene_free(posts);
+        struct scene *data = scene_new(counts[i], FLOOD_OF_BYTES, 0);
+        check_answers(data, want_data, IOCP_POLL_BYTES + 2 * turn, 0);
+        scene_free(data);
+    }
+}
+
 /* The system's timer may itself be some microseconds late, and callbacks are short: they are made
  * longer here, and the bound wider. On Windows a thread of the system comes in between, which waits
  * for a processor on a busy machine: most of the answers count. */
@@ -364,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_flood_of_posts_does_not_hide_data),
         cmocka_unit_test(test_flood_of_reads_does_not_hide_data),
         cmocka_unit_test(test_flood_of_bytes_gives_others_their_turn),
+        cmocka_unit_test(test_light_strand_passes_floods_of_bytes),
         cmocka_unit_test(test_flood_does_not_hide_timers),
     };
     sup_begin();

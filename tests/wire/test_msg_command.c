@@ -144,6 +144,7 @@ static void test_msg_initialize_reply(void **state)
 {
     static const char *const dirs[] = {"file:///tmp", NULL};
     static const struct wire_msg_capability capabilities[] = {{"a", true}, {"b", false}};
+    static const struct wire_msg_limits limits = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
     struct wire_msg_environment environment = {.shell_name = "bash", .shell_path = "/bin/bash"};
     struct wire_msg_initialized reply = {.environment = &environment};
     struct support_writer out;
@@ -168,6 +169,16 @@ static void test_msg_initialize_reply(void **state)
         "\"file:///\",\"prependPathDirs\":[],\"temporaryDirectories\":[\"file:///tmp\"],"
         "\"capabilities\":{\"a\":true,\"b\":false}}}}");
     reply.environment = NULL;
+    reply.limits = &limits;
+    wire_msg_initialize_reply(support_writer_start(&out), id, &reply);
+    assert_string_equal(
+        support_writer_text(&out),
+        "{\"id\":1,\"result\":{\"protocolVersion\":\"exec-server.v0\",\"sessionId\":\"s-1\","
+        "\"limits\":{\"windowBytes\":1,\"resumeRingBytes\":2,\"outputQueueBytes\":3,"
+        "\"replyQueueBytes\":4,\"chunkBytes\":5,\"retainedBytes\":6,\"stdinQueueBytes\":7,"
+        "\"waitingWriteBytes\":8,\"messageBytes\":9,\"sendTimeoutMs\":10,\"pingIntervalMs\":11,"
+        "\"detachTtlMs\":12,\"tombstoneTtlMs\":13}}}");
+    reply.limits = NULL;
     reply.session_id = wire_span_of(NULL, 0);
     wire_msg_initialize_reply(support_writer_start(&out), id, &reply);
     assert_string_equal(support_writer_text(&out),

@@ -45,11 +45,13 @@ static void test_msg_list_entry(void **state)
     struct wire_msg_list_entry entry = {.process_id_json = wire_span_text("\"p\""),
                                         .state = "starting"};
     (void)state;
-    check_entry(&entry, "{\"processId\":\"p\",\"state\":\"starting\",\"labels\":{},\"tty\":false,"
-                        "\"pid\":null,\"startedAtMs\":0,\"lastActivityAtMs\":0,\"nextSeq\":0,"
-                        "\"bytesIn\":0,\"bytesOut\":{\"stdout\":0,\"stderr\":0,\"pty\":0},"
-                        "\"retainedBytes\":0,\"omittedBytes\":0,\"stdinQueuedBytes\":0,"
-                        "\"unreadBytes\":0,\"waits\":null,\"exit\":null}");
+    check_entry(
+        &entry,
+        "{\"processId\":\"p\",\"state\":\"starting\",\"labels\":{},\"tty\":false,"
+        "\"pid\":null,\"startedAtMs\":0,\"lastActivityAtMs\":0,\"nextSeq\":0,"
+        "\"bytesIn\":0,\"bytesOut\":{\"stdout\":0,\"stderr\":0,\"pty\":0},"
+        "\"retainedBytes\":0,\"omittedBytes\":0,\"stdinQueuedBytes\":0,"
+        "\"stdinWaits\":null,\"windowBytes\":0,\"unreadBytes\":0,\"waits\":null,\"exit\":null}");
     entry = (struct wire_msg_list_entry){.process_id_json = wire_span_text("\"p\""),
                                          .state = "closed",
                                          .labels = {labels, 2},
@@ -63,6 +65,9 @@ static void test_msg_list_entry(void **state)
                                          .retained_bytes = 8,
                                          .omitted_bytes = 9,
                                          .stdin_queued_bytes = 10,
+                                         .stdin_waits = true,
+                                         .stdin_waits_since_ms = 12,
+                                         .window_bytes = 13,
                                          .unread_bytes = INT64_MAX,
                                          .waits_for_client = true,
                                          .waits_since_ms = 11,
@@ -71,7 +76,8 @@ static void test_msg_list_entry(void **state)
                 "{\"processId\":\"p\",\"state\":\"closed\",\"labels\":{\"job\":\"7\",\"\\\"\":"
                 "\"\\n\"},\"tty\":true,\"pid\":123,\"startedAtMs\":1,\"lastActivityAtMs\":2,"
                 "\"nextSeq\":3,\"bytesIn\":4,\"bytesOut\":{\"stdout\":5,\"stderr\":6,\"pty\":7},"
-                "\"retainedBytes\":8,\"omittedBytes\":9,\"stdinQueuedBytes\":10,\"unreadBytes\":"
+                "\"retainedBytes\":8,\"omittedBytes\":9,\"stdinQueuedBytes\":10,\"stdinWaits\":"
+                "{\"for\":\"program\",\"sinceMs\":12},\"windowBytes\":13,\"unreadBytes\":"
                 "9223372036854775807,\"waits\":{\"for\":\"client\",\"sinceMs\":11},\"exit\":"
                 "{\"exitCode\":0,\"code\":0,\"signal\":0,\"endedBy\":\"itself\",\"startedAtMs\":0,"
                 "\"exitedAtMs\":0,\"durationMs\":0,\"cpuUserUs\":null,\"cpuSystemUs\":null,"

@@ -1,7 +1,8 @@
 'use strict';
 // Ways to carry JSON-RPC messages: npm `ws`, npm `websocket-driver`, and lines on a pair of streams
 // or a socket. All have the same face: send(text), end(), destroy(), `onText`, and `closed`, a
-// promise of {code, reason}; code null where no close frame came.
+// promise of {code, reason}; code null where no close frame came. All but the driver can pause()
+// and resume() reading.
 
 const net = require('node:net');
 const { fromModules } = require('./modules');
@@ -22,6 +23,8 @@ function overWs(url, options = {}) {
   transport.send = (text) => socket.send(text);
   transport.end = () => socket.close(1000);
   transport.destroy = () => socket.terminate();
+  transport.pause = () => socket.pause();
+  transport.resume = () => socket.resume();
   socket.on('message', (data, isBinary) => transport.onText(data.toString('utf8'), isBinary));
   socket.on('close', (code, reason) => transport.resolveClosed(
     { code: code === 1006 || code === 1005 ? null : code, reason: reason.toString() }));
@@ -76,6 +79,8 @@ function overStreams(readable, writable) {
   transport.send = (text) => writable.write(`${text}\n`);
   transport.end = () => writable.end();
   transport.destroy = () => { writable.destroy(); readable.destroy(); };
+  transport.pause = () => readable.pause();
+  transport.resume = () => readable.resume();
   return transport;
 }
 

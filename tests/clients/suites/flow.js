@@ -10,7 +10,8 @@ const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess } = require('../lib/sessions');
 const { ready } = require('../lib/clients');
 const { Witness } = require('../lib/witness');
-const { servingPid, mustBecome, mustDie, sleep } = require('../lib/proc');
+const { stalled, writtenBytes } = require('../lib/flood');
+const { servingPid, mustDie, sleep } = require('../lib/proc');
 const { OP, frame, rawConnect, upgradeHead } = require('../lib/raw');
 
 const BOTH = { on: ['execport', 'codex'] };
@@ -148,39 +149,6 @@ test('flow/stdin-queue-loses-and-doubles-nothing', OURS, async (t) => {
   assert.ok(view.text() === wanted, 'the bytes differ');
 });
 
-function writtenBytes(pid) {
-  const text = fs.readFileSync(`/proc/${pid}/io`, 'latin1');
-  return Number(/^wchar: (\d+)$/m.exec(text)[1]);
-}
-
-// The process has written, and then nothing for a while.
-async function mustStall(t, pid) {
-  let last = -1;
-  let since = Date.now();
-  await mustBecome(() => {
-    const now = writtenBytes(pid);
-    if (now !== last) since = Date.now();
-    last = now;
-    return now > 0 && Date.now() - since > 400;
-  }, 15000 * t.settings.slow, `process ${pid} is made to wait`);
-  return last;
-}
-
-// A connection whose client has stopped reading while `count` floods run on it, all made to wait.
-async function stalled(t, server, count, argvOf) {
-  const peer = await ready(t, server);
-  const witness = new Witness(t);
-  const views = [];
-  for (let n = 0; n < count; n++) {
-    const argv = sh(`${witness.open}; echo $$ >&9; exec 9>&-; ${argvOf}`);
-    views.push(await startProcess(t, peer, { argv }));
-  }
-  peer.transport.socket.pause();
-  const pids = (await witness.waitLines(count)).map(Number);
-  for (const pid of pids) await mustStall(t, pid);
-  return { peer, views, pids };
-}
-
 test('flow/a-client-that-does-not-read-stops-its-own-sessions-only', OURS, async (t) => {
   const server = await startServer(t);
   const { peer, views, pids } = await stalled(t, server, 2, `exec seq 1 ${SEQ_LAST}`);
@@ -194,7 +162,7 @@ test('flow/a-client-that-does-not-read-stops-its-own-sessions-only', OURS, async
   peer.post('process/start', startParams(t, { argv: sh(`${witness.open}; echo started >&9`) }));
   assert.deepEqual(await witness.waitLines(1), ['started']);
   pids.forEach((pid) => assert.ok(writtenBytes(pid) < seqBytes(SEQ_LAST), 'it did not wait'));
-  peer.transport.socket.resume();
+  peer.transport.resume();
   for (const view of views) {
     await view.waitClosed(40000);
     assert.equal(view.output('stdout').length, seqBytes(SEQ_LAST));
@@ -206,22 +174,23 @@ test('flow/a-stalled-session-can-be-terminated', OURS, async (t) => {
   const { peer, views, pids } = await stalled(t, await startServer(t), 1, 'exec cat /dev/zero');
   peer.post('process/terminate', { processId: views[0].id });
   await mustDie(pids[0], 10000, 'the flood');
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await views[0].waitClosed(20000);
   assert.equal(views[0].exitCode, 137);
 });
 
 test('flow/the-end-of-a-stalled-connection-ends-its-sessions', OURS, async (t) => {
-  const { peer, pids } = await stalled(t, await startServer(t), 2, 'exec cat /dev/zero');
+  const server = await startServer(t, { args: ['--detach-ttl', '1s'] });
+  const { peer, pids } = await stalled(t, server, 2, 'exec cat /dev/zero');
   peer.destroy();
   for (const pid of pids) await mustDie(pid, 45000, 'the flood');
 });
 
 test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, async (t) => {
-  const server = await startServer(t, { args: ['--send-timeout', '1s'] });
+  const server = await startServer(t, { args: ['--send-timeout', '1s', '--detach-ttl', '1s'] });
   const { peer, pids } = await stalled(t, server, 1, 'exec cat /dev/zero');
   for (const pid of pids) await mustDie(pid, 45000, 'the flood');
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await peer.waitClosed('the end of the connection', 20000);
 });
 
@@ -229,14 +198,14 @@ test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, a
 test('flow/a-slow-client-is-not-dropped', OURS, async (t) => {
   const server = await startServer(t, { args: ['--send-timeout', '2s'] });
   const { peer, views } = await stalled(t, server, 1, `exec seq 1 ${SEQ_LAST}`);
-  const { socket } = peer.transport;
+  const { transport } = peer;
   for (let n = 0; n < 30 && views[0].closed === undefined; n++) {
-    socket.resume();
+    transport.resume();
     await sleep(30);
-    socket.pause();
+    transport.pause();
     await sleep(150);
   }
-  socket.resume();
+  transport.resume();
   await views[0].waitClosed(20000);
   assert.equal(views[0].output('stdout').length, seqBytes(SEQ_LAST));
 });
@@ -256,7 +225,7 @@ test('flow/a-stalled-client-costs-bounded-memory', OURS, async (t) => {
 test('flow/replies-overtake-output', OURS, async (t) => {
   const { peer, views } = await stalled(t, await startServer(t), 1, `exec seq 1 ${SEQ_LAST}`);
   const id = peer.post('process/terminate', { processId: 'nobody' });
-  peer.transport.socket.resume();
+  peer.transport.resume();
   await peer.result(id);
   assert.equal(views[0].closed, undefined, 'the reply came after all output');
   await views[0].waitClosed(40000);

@@ -370,7 +370,7 @@ suiteTest('a-server-that-ends-answers-what-waits', async (t, server, peer) => {
 
 const MEMBERS = ['processId', 'state', 'labels', 'tty', 'pid', 'startedAtMs', 'lastActivityAtMs',
   'nextSeq', 'bytesIn', 'bytesOut', 'retainedBytes', 'omittedBytes', 'stdinQueuedBytes',
-  'unreadBytes', 'waits', 'exit'];
+  'stdinWaits', 'windowBytes', 'unreadBytes', 'waits', 'exit'];
 
 suiteTest('list-tells-all', async (t, server, peer) => {
   assert.deepEqual(await peer.request('process/list', {}), { processes: [] });
@@ -445,6 +445,22 @@ suiteTest('list-tells-who-waits-for-the-client', async (t, server) => {
     break;
   }
 });
+
+suiteTest('list-tells-who-waits-for-a-program', async (t, server, peer) => {
+  const stuck = await startProcess(t, peer, { argv: ['/bin/sleep', '1000'], pipeStdin: true });
+  const look = async () => (await peer.request('process/list', {})).processes[0];
+  assert.deepEqual((await look()).stdinWaits, null);
+  const before = Date.now();
+  await stuck.write('x'.repeat(200000), '1');
+  const { stdinWaits, stdinQueuedBytes, windowBytes, waits } = await look();
+  assert.equal(stdinWaits.for, 'program');
+  assert.ok(stdinWaits.sinceMs >= before - 1000 && stdinWaits.sinceMs <= Date.now() + 1000);
+  assert.ok(stdinQueuedBytes > 100000);
+  assert.equal(windowBytes, 256 * 1024);
+  assert.equal(waits, null);
+  const again = (await look()).stdinWaits;
+  assert.equal(again.sinceMs, stdinWaits.sinceMs); // it is the same wait
+}, ['--window', '256KiB']);
 
 suiteTest('list-by-labels', async (t, server, peer) => {
   const one = await startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true,

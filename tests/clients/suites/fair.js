@@ -1,0 +1,130 @@
+'use strict';
+// Sessions of one connection share it: who writes little does not wait for those that flood, a
+// client that writes and does not read can end what it started, and little output is out of the
+// server's hands while a client does not take it.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('../lib/harness');
+const { spawnServer, startServer } = require('../lib/server');
+const { sh, startProcess } = require('../lib/sessions');
+const { connectStdio, connectUnixLines, initialize, ready } = require('../lib/clients');
+const { stall, stalled } = require('../lib/flood');
+const { Witness } = require('../lib/witness');
+
+const OURS = { on: ['execport'], timeoutMs: 60000 };
+const MIB = 1024 * 1024;
+const FLOODS = 50;
+
+// In the order of arrival they are more than 8 MiB: 4 MiB of all, then one chunk of each session.
+const PASSED_MAX = 2 * MIB;
+
+// TCP takes a write that has begun, and a quarter MiB that was not sent.
+const UNSENT_MAX = MIB;
+
+const PEERS = {
+  ws: async (t) => ready(t, await startServer(t)),
+  unix: async (t) => {
+    const socket = path.join(t.dir(), 's');
+    await startServer(t, { listen: [`unix://${socket}`] });
+    return initialize(await connectUnixLines(t, socket));
+  },
+  stdio: async (t) => initialize(connectStdio(t, spawnServer(t,
+    { listen: ['stdio://'], stdio: ['pipe', 'pipe', 'pipe'] }))),
+};
+
+function overAll(name, fn) {
+  for (const [how, open] of Object.entries(PEERS)) {
+    test(`fair/${name}/${how}`, OURS, async (t) => fn(t, await open(t)));
+  }
+}
+
+// Bytes on the wire of other sessions' output among these messages.
+function outputOfOthers(log, id) {
+  return log.filter(({ msg }) => msg.method === 'process/output' && msg.params.processId !== id)
+    .reduce((sum, { raw }) => sum + raw.length, 0);
+}
+
+// The echo is made while nothing is read, so that it waits together with all the rest.
+overAll('an-echo-passes-fifty-floods', async (t, peer) => {
+  const witness = new Witness(t);
+  const loop = 'while read -r line; do echo "$line"; echo told >&9; done';
+  const echo = await startProcess(t, peer,
+    { argv: sh(`${witness.open}; ${loop}`), pipeStdin: true });
+  await stall(t, peer, FLOODS, 'exec cat /dev/zero');
+  const chunk = Buffer.from('quick\n').toString('base64');
+  const id = peer.post('process/write', { processId: echo.id, chunk });
+  await witness.waitLines(1);
+  const before = peer.log.length;
+  peer.transport.resume();
+  await echo.waitText('quick');
+  peer.transport.pause();
+  const isEcho = ({ msg }) => msg.method === 'process/output' && msg.params.processId === echo.id;
+  const passed = peer.log.slice(before, peer.log.findIndex(isEcho));
+  const reply = passed.findIndex(({ msg }) => msg.id === id);
+  assert.ok(reply >= 0, 'the echo came before the reply to the write');
+  const bytes = outputOfOthers(passed.slice(reply), echo.id);
+  assert.ok(bytes <= PASSED_MAX, `${bytes} bytes passed between the reply and the echo`);
+});
+
+// ---- Writing without reading ----
+
+function pattern(bytes) {
+  return `${'0123456789'.repeat(8)}\n`.repeat(Math.ceil(bytes / 81)).slice(0, bytes);
+}
+
+// Every write is answered, whatever became of it, and so is all that comes behind it.
+async function endsAfterWrites(t, peer, view, texts) {
+  peer.transport.pause();
+  const writes = texts.map((text, n) => peer.post('process/write',
+    { processId: view.id, chunk: Buffer.from(text).toString('base64'), writeId: `w${n}` }));
+  const end = peer.post('process/terminate', { processId: view.id });
+  const list = peer.post('process/list', {});
+  peer.transport.resume();
+  assert.deepEqual(await peer.result(end), { running: true });
+  await view.waitClosed();
+  assert.equal(view.exitCode, 137);
+  for (const id of writes) {
+    const { result, error } = await peer.response(id);
+    assert.ok(error ? error.code === -32020 : /^(accepted|stdinClosed)$/.test(result.status));
+  }
+  assert.ok((await peer.result(list)).processes.some(({ processId }) => processId === view.id));
+  const next = await startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true });
+  await next.write('still here\n');
+  await next.waitText('still here');
+}
+
+for (const [stream, options] of [['pipe', { pipeStdin: true }], ['tty', { tty: true }]]) {
+  for (const [size, texts] of [['1-MiB-at-once', [pattern(MIB)]],
+    ['8-MiB-in-pieces', Array.from({ length: 128 }, () => pattern(64 * 1024))]]) {
+    overAll(`cat-is-terminated-after-${size}-by-${stream}`, async (t, peer) => {
+      const view = await startProcess(t, peer, { argv: ['/bin/cat'], ...options });
+      await endsAfterWrites(t, peer, view, texts);
+    });
+  }
+}
+
+// ---- What the system holds ----
+
+// Bytes in the server's half of a connection, by its ports: /proc/net/tcp, tx_queue.
+function sendQueueBytes(serverPort, clientPort) {
+  const rows = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1);
+  const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+  for (const row of rows) {
+    const [, local, remote, , queues] = row.trim().split(/\s+/);
+    if (local && local.endsWith(`:${hex(serverPort)}`) && remote.endsWith(`:${hex(clientPort)}`)) {
+      return parseInt(queues.split(':')[0], 16);
+    }
+  }
+  return assert.fail('the connection is not there');
+}
+
+test('fair/a-stalled-client-leaves-little-in-the-system', OURS, async (t) => {
+  const server = await startServer(t);
+  const { peer } = await stalled(t, server, 8, 'exec cat /dev/zero');
+  const { localPort } = peer.transport.socket._socket;
+  const bytes = sendQueueBytes(Number(new URL(server.url).port), localPort);
+  assert.ok(bytes > 0, 'nothing waits');
+  assert.ok(bytes <= UNSENT_MAX, `${bytes} bytes were handed to the system and are not taken`);
+});
