@@ -4,6 +4,7 @@
  * messages, which are for any thread.
  */
 #include "runner/conn.h"
+#include "runner/observer.h"
 #include "runner/proc.h"
 #include "runner/server.h"
 #include "runner/tombstone.h"
@@ -83,9 +84,14 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     struct run_proc *proc = frame->proc;
     uint32_t output_bytes = frame->output_bytes;
     uint64_t read_seq = frame->read_seq;
-    run_outq_sent(&conn->queue, class, frame->size_bytes);
+    struct run_observer *observer = frame->observer;
+    uint32_t size_bytes = frame->size_bytes;
+    run_outq_sent(&conn->queue, class, size_bytes);
     frame->proc = NULL;
+    frame->observer = NULL;
     run_frame_free(frame);
+    if (observer != NULL)
+        run_observer_sent(observer, size_bytes);
     if (proc == NULL)
         return;
     if (was_written)
@@ -108,22 +114,31 @@ static void discard_queue(struct run_conn *conn)
     }
 }
 
-/* Takes frames for one write. */
+static void take_frame(struct run_conn *conn, unsigned at, struct run_frame *frame,
+                       enum run_frame_class class)
+{
+    conn->sending[at] = frame;
+    conn->sending_class[at] = (uint8_t) class;
+    conn->vecs[at] = (struct iocp_vec){frame->data, frame->size_bytes};
+}
+
+/* Takes frames for one write; whatever else waits, one is of what is observed. */
 static unsigned take_frames(struct run_conn *conn)
 {
+    enum run_frame_class class;
+    struct run_frame *frame;
     size_t bytes = 0;
     unsigned count = 0;
-    while (count < IOCP_GATHER_MAX && bytes < RUN_WRITE_BYTES) {
-        enum run_frame_class class;
-        struct run_frame *frame = run_outq_pop(&conn->queue, &class);
+    while (count < IOCP_GATHER_MAX - 1 && bytes < RUN_WRITE_BYTES) {
+        frame = run_outq_pop(&conn->queue, &class);
         if (frame == NULL)
-            break;
-        conn->sending[count] = frame;
-        conn->sending_class[count] = (uint8_t) class;
-        conn->vecs[count] = (struct iocp_vec){frame->data, frame->size_bytes};
+            return count;
+        take_frame(conn, count++, frame, class);
         bytes += frame->size_bytes;
-        count++;
     }
+    frame = run_outq_pop_observed(&conn->queue);
+    if (frame != NULL)
+        take_frame(conn, count++, frame, RUN_FRAME_OBSERVED);
     return count;
 }
 

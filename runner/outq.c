@@ -22,7 +22,7 @@ void run_frame_free(struct run_frame *frame)
 {
     if (frame == NULL)
         return;
-    assert(frame->proc == NULL);
+    assert(frame->proc == NULL && frame->observer == NULL);
     struct iocp_slice lease = frame->lease; /* the frame lies in it */
     iocp_slice_unref(&lease);
 }
@@ -67,7 +67,8 @@ static void append_reversed(struct run_frame_list *list, struct run_frame *newes
 
 void run_outq_collect(struct run_outq *queue)
 {
-    static const enum run_frame_class order[] = {RUN_FRAME_OUTPUT, RUN_FRAME_REPLY};
+    static const enum run_frame_class order[] = {RUN_FRAME_OBSERVED, RUN_FRAME_OUTPUT,
+                                                 RUN_FRAME_REPLY};
     for (unsigned i = 0; i < RUN_FRAME_CLASSES; i++) {
         struct run_frame *newest =
             atomic_exchange_explicit(&queue->incoming[order[i]], NULL, memory_order_acq_rel);
@@ -75,21 +76,33 @@ void run_outq_collect(struct run_outq *queue)
     }
 }
 
+static struct run_frame *pop_of(struct run_frame_list *list)
+{
+    struct run_frame *frame = list->head;
+    if (frame == NULL)
+        return NULL;
+    list->head = frame->next;
+    if (list->head == NULL)
+        list->tail = NULL;
+    frame->next = NULL;
+    return frame;
+}
+
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class)
 {
-    for (unsigned class = 0; class < RUN_FRAME_CLASSES; class ++) {
-        struct run_frame_list *list = &queue->ready[class];
-        struct run_frame *frame = list->head;
-        if (frame == NULL)
-            continue;
-        list->head = frame->next;
-        if (list->head == NULL)
-            list->tail = NULL;
-        frame->next = NULL;
+    struct run_frame *frame = NULL;
+    for (unsigned class = 0; frame == NULL && class < RUN_FRAME_CLASSES; class ++) {
+        frame = pop_of(&queue->ready[class]);
         *out_class = (enum run_frame_class) class;
-        return frame;
     }
-    return NULL;
+    return frame;
+}
+
+struct run_frame *run_outq_pop_observed(struct run_outq *queue)
+{
+    if (queue->ready[RUN_FRAME_REPLY].head != NULL)
+        return NULL;
+    return pop_of(&queue->ready[RUN_FRAME_OBSERVED]);
 }
 
 void run_outq_sent(struct run_outq *queue, enum run_frame_class class, uint32_t size_bytes)

@@ -55,6 +55,7 @@ struct wire_msg_environment {
 struct wire_msg_initialized {
     const char *protocol_version;                   /* NULL: not sent */
     struct wire_span session_id;                    /* data NULL: not sent */
+    struct wire_span observer_key;                  /* data NULL: not sent */
     const struct wire_msg_environment *environment; /* NULL: not sent */
 };
 

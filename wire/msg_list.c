@@ -48,6 +48,16 @@ static void write_waits(struct wire_json_writer *writer, const struct wire_msg_l
     wire_json_writer_end_object(writer);
 }
 
+static void write_observers(struct wire_json_writer *writer,
+                            const struct wire_msg_list_entry *entry)
+{
+    wire_json_writer_key(writer, "observers");
+    wire_json_writer_begin_object(writer);
+    write_number(writer, "count", entry->observers);
+    write_number(writer, "behind", entry->observers_behind);
+    wire_json_writer_end_object(writer);
+}
+
 static void write_exit(struct wire_json_writer *writer, const struct wire_msg_record *record)
 {
     wire_json_writer_key(writer, "exit");
@@ -79,6 +89,7 @@ static void write_entry(struct wire_json_writer *writer, const struct wire_msg_l
     write_number(writer, "stdinQueuedBytes", entry->stdin_queued_bytes);
     write_number(writer, "unreadBytes", entry->unread_bytes);
     write_waits(writer, entry);
+    write_observers(writer, entry);
     write_exit(writer, entry->exit);
     wire_json_writer_end_object(writer);
 }
