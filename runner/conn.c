@@ -81,6 +81,7 @@ static void on_last_ref(struct iocp_op *op)
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
     assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
     assert(conn->tenure == NULL && conn->waitings.first == NULL);
+    assert(conn->observings.first == NULL);
     iocp_strand_end(&conn->strand, &conn->end, on_ended);
 }
 
@@ -228,12 +229,23 @@ void run_conn_drop(struct run_conn *conn)
     iocp_kick(&conn->flush); /* what is queued is freed */
 }
 
+/* A server that is made to end waits no longer for a client that does not read. */
+static void hurry(struct run_conn *conn)
+{
+    if (conn->state != RUN_CONN_ENDING || !run_server_is_forced(conn->server) ||
+        iocp_pending(&conn->timer.op))
+        return;
+    iocp_timer_start(&conn->timer,
+                     iocp_now_ns(conn->strand.port) + RUN_LINGER_MS * UINT64_C(1000000));
+}
+
 static void end(struct run_conn *conn, const char *reason)
 {
     run_server_log_conn(conn, "connection_ending", reason);
     be_over(conn);
     run_conn_set_state(conn, RUN_CONN_ENDING);
     iocp_kick(&conn->flush);
+    hurry(conn);
 }
 
 void run_conn_end(struct run_conn *conn, uint16_t close_code, const char *reason)
@@ -325,6 +337,7 @@ static void on_stop(struct iocp_op *op)
     conn->stopping = true;
     run_dispatch_stop(conn, run_server_is_forced(conn->server));
     run_conn_session_left(conn);
+    hurry(conn);
 }
 
 void run_conn_session_left(struct run_conn *conn)

@@ -30,6 +30,7 @@
 
 #include "runner/conn_ack.h"
 #include "runner/metrics.h"
+#include "runner/observing.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
 #include "runner/waiting.h"
@@ -138,6 +139,7 @@ struct run_conn {
     uint64_t asked_ns; /* when the request was taken that is being dispatched; 0: none is, or
                         * whoever answers it later has taken the time over */
     struct run_waitings waitings;
+    struct run_observings observings; /* what it observes */
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;

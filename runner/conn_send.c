@@ -4,6 +4,7 @@
  * messages, which are for any thread.
  */
 #include "runner/conn.h"
+#include "runner/observer.h"
 #include "runner/proc.h"
 #include "runner/server.h"
 #include "runner/tombstone.h"
@@ -83,9 +84,14 @@ static void release(struct run_conn *conn, struct run_frame *frame, enum run_fra
     struct run_proc *proc = frame->proc;
     uint32_t output_bytes = frame->output_bytes;
     uint64_t read_seq = frame->read_seq;
-    run_outq_sent(&conn->queue, class, frame->size_bytes);
+    struct run_observer *observer = frame->observer;
+    uint32_t size_bytes = frame->size_bytes;
+    run_outq_sent(&conn->queue, class, size_bytes);
     frame->proc = NULL;
+    frame->observer = NULL;
     run_frame_free(frame);
+    if (observer != NULL)
+        run_observer_sent(observer, size_bytes);
     if (proc == NULL)
         return;
     if (was_written && (output_bytes > 0 || read_seq > 0))
@@ -113,6 +119,14 @@ static void discard_queue(struct run_conn *conn)
         drop(conn, frame, class);
 }
 
+static void add_to_write(struct run_conn *conn, struct run_frame *frame, enum run_frame_class class)
+{
+    conn->sending[conn->sending_count] = frame;
+    conn->sending_class[conn->sending_count] = (uint8_t) class;
+    conn->vecs[conn->sending_count] = (struct iocp_vec){frame->data, frame->size_bytes};
+    conn->sending_count++;
+}
+
 /* Takes a frame for the next write. A peer that has closed its side waits for our close, and not
  * for output. */
 static bool take_frame(struct run_conn *conn)
@@ -121,15 +135,20 @@ static bool take_frame(struct run_conn *conn)
     struct run_frame *frame;
     while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
         if (!conn->peer_closed || class == RUN_FRAME_REPLY) {
-            conn->sending[conn->sending_count] = frame;
-            conn->sending_class[conn->sending_count] = (uint8_t) class;
-            conn->vecs[conn->sending_count] = (struct iocp_vec){frame->data, frame->size_bytes};
-            conn->sending_count++;
+            add_to_write(conn, frame, class);
             return true;
         }
         drop(conn, frame, class);
     }
     return false;
+}
+
+/* Whatever else waits, one frame of a write is of what is observed. */
+static void take_observed(struct run_conn *conn)
+{
+    struct run_frame *frame = conn->peer_closed ? NULL : run_outq_pop_observed(&conn->queue);
+    if (frame != NULL)
+        add_to_write(conn, frame, RUN_FRAME_OBSERVED);
 }
 
 /* Takes what one write sends; returns the number of its spans. */
@@ -138,8 +157,9 @@ static unsigned take_frames(struct run_conn *conn)
     size_t bytes = 0;
     assert(conn->sending_count == 0);
     run_outq_collect(&conn->queue);
-    while (conn->sending_count < IOCP_GATHER_MAX && bytes < RUN_WRITE_BYTES && take_frame(conn))
+    while (conn->sending_count < IOCP_GATHER_MAX - 1 && bytes < RUN_WRITE_BYTES && take_frame(conn))
         bytes += conn->sending[conn->sending_count - 1]->size_bytes;
+    take_observed(conn);
     if (conn->sending_count > 0 || conn->state != RUN_CONN_ENDING || conn->last_bytes == 0)
         return conn->sending_count;
     conn->vecs[0] = (struct iocp_vec){conn->last, conn->last_bytes};

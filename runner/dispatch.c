@@ -129,6 +129,8 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
     [WIRE_MSG_METHOD_PROCESS_READ] = run_process_read,
     [WIRE_MSG_METHOD_PROCESS_SNAPSHOT] = run_process_snapshot,
+    [WIRE_MSG_METHOD_PROCESS_OBSERVE] = run_process_observe,
+    [WIRE_MSG_METHOD_PROCESS_UNOBSERVE] = run_process_unobserve,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
@@ -210,6 +212,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
     struct run_tenure *tenure = conn->tenure;
     bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
     run_waiting_cancel_all(conn, RUN_WAITING_OVER);
+    run_observing_stop_all(conn, RUN_OBSERVING_CUT);
     if (tenure == NULL)
         return;
     if (!ends) {
@@ -226,6 +229,7 @@ void run_dispatch_give_up(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
     run_waiting_cancel_all(conn, RUN_WAITING_GIVEN_UP);
+    run_observing_stop_all(conn, RUN_OBSERVING_RESUMED);
     run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_unbind_all(tenure);

@@ -56,6 +56,8 @@ void run_environment_info(struct run_request *request);
 void run_environment_status(struct run_request *request);
 void run_process_read(struct run_request *request);
 void run_process_snapshot(struct run_request *request);
+void run_process_observe(struct run_request *request); /* dispatch_observe.c */
+void run_process_unobserve(struct run_request *request);
 /* The handshake; dispatch_initialize.c. */
 void run_initialize(struct run_request *request);
 

@@ -40,6 +40,7 @@ static void welcome(struct run_conn *conn, struct wire_span request_id)
     struct wire_msg_initialized initialized = {
         .protocol_version = wire_msg_dialect_name(WIRE_MSG_DIALECT_V0),
         .session_id = wire_span_of(conn->tenure->id, RUN_TENURE_ID_BYTES),
+        .observer_key = wire_span_of(conn->tenure->observer_key, RUN_TENURE_KEY_BYTES),
         .environment = run_server_environment(conn->server),
         .limits = &limits,
     };

@@ -206,7 +206,7 @@ static void fill_ask(struct run_reading_ask *ask, const struct wire_msg_process_
     ask->has_max = asked->max_bytes.is_present;
     ask->max_bytes = ask->has_max ? asked->max_bytes.value : RUN_READ_BYTES;
     ask->align = asked->align;
-    ask->wants_cursor = asked->has_cursor || asked->align != WIRE_MSG_ALIGN_NONE;
+    ask->wants_cursor = asked->wants_cursor;
     if (asked->has_cursor)
         ask->from = asked->cursor;
     else

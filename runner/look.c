@@ -3,6 +3,7 @@
  */
 #include "runner/look.h"
 
+#include "runner/observer.h"
 #include "wire/msg_list.h"
 #include "wire/msg_output.h"
 
@@ -88,6 +89,7 @@ size_t run_look_entry(const struct run_proc *proc, uint8_t *out, size_t capacity
         .waits_for_client = view.waiting_since_ns != 0,
         .waits_since_ms = view.waiting_since_wall_ms,
     };
+    entry.observers = run_observers_count(proc, view.next_seq, &entry.observers_behind);
     memcpy(entry.bytes_out, view.record.bytes_out, sizeof(entry.bytes_out));
     if (view.record.exited) {
         run_look_record(&view, &record);

@@ -90,6 +90,10 @@ enum run_count {
     RUN_COUNT_DELIVERED,
     RUN_COUNT_DROPPED,     /* output whose connection ended first */
     RUN_COUNT_UNENCODABLE, /* output that no memory was left for */
+    RUN_COUNT_OBSERVERS,   /* a gauge */
+    RUN_COUNT_OBSERVED,    /* bytes queued for them */
+    RUN_COUNT_GAPS,
+    RUN_COUNT_GAP_BYTES,
     RUN_COUNTS
 };
 

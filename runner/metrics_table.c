@@ -43,7 +43,7 @@ static words enders = {"by=\"itself\"",       "by=\"client\"",     "by=\"disconn
                        "by=\"output_limit\"", "by=\"shutdown\""};
 static words streams = {"stream=\"stdout\"", "stream=\"stderr\"", "stream=\"pty\""};
 static words undelivered = {"reason=\"disconnected\"", "reason=\"no_memory\""};
-static words classes = {"class=\"reply\"", "class=\"output\""};
+static words classes = {"class=\"reply\"", "class=\"output\"", "class=\"observed\""};
 static words conn_states = {"state=\"checking\"", "state=\"sniffing\"", "state=\"handshake\"",
                             "state=\"open\"",     "state=\"ending\"",   "state=\"lingering\"",
                             "state=\"closing\""};
@@ -131,6 +131,12 @@ const struct run_metric_row run_metric_table[] = {
     {"retained_limit_bytes", GAUGE, "Its budget.", SINGLE, AT(sessions.retained_limit_bytes)},
     {"reclaims_total", COUNTER, "Times that a session gave retained output up for the budget.",
      SINGLE, AT(host.reclaims)},
+    {"observers", GAUGE, "Observers of sessions.", SINGLE, COUNT(OBSERVERS)},
+    {"observed_bytes_total", COUNTER, "Bytes of output queued for observers.", SINGLE,
+     COUNT(OBSERVED)},
+    {"observer_gaps_total", COUNTER, "Gaps that observers were told of.", SINGLE, COUNT(GAPS)},
+    {"observer_gap_bytes_total", COUNTER, "Bytes of output in them, at most.", SINGLE,
+     COUNT(GAP_BYTES)},
     {"orphans", GAUGE, "Streams that outlived their session and are discarded.", SINGLE,
      AT(host.orphans)},
     {"orphans_refused_total", COUNTER, "Streams that were closed in place of that.", SINGLE,

@@ -65,6 +65,9 @@ struct run_options {
     uint64_t retain_total_bytes;
     uint64_t max_sessions; /* 0: what the host allows */
     uint64_t max_sessions_per_client;
+    uint64_t max_observers;
+    uint64_t max_observed;
+    uint64_t observer_queue_bytes;
     uint64_t max_message_bytes;
     uint64_t ping_interval_ms;
     uint64_t send_timeout_ms;

@@ -22,7 +22,7 @@ void run_frame_free(struct run_frame *frame)
 {
     if (frame == NULL)
         return;
-    assert(frame->proc == NULL);
+    assert(frame->proc == NULL && frame->observer == NULL);
     struct iocp_slice lease = frame->lease; /* the frame lies in it */
     iocp_slice_unref(&lease);
 }
@@ -131,14 +131,20 @@ static struct run_frame *take_pushed(struct run_outq *queue, enum run_frame_clas
     return reversed(atomic_exchange_explicit(&queue->incoming[class], NULL, memory_order_acq_rel));
 }
 
+static void append_chain(struct run_frame_list *list, struct run_frame *oldest)
+{
+    for (struct run_frame *next; oldest != NULL; oldest = next) {
+        next = oldest->next;
+        append_frame(list, oldest);
+    }
+}
+
 void run_outq_collect(struct run_outq *queue)
 {
+    struct run_frame *observed = take_pushed(queue, RUN_FRAME_OBSERVED);
     struct run_frame *next, *output = take_pushed(queue, RUN_FRAME_OUTPUT);
-    struct run_frame *reply = take_pushed(queue, RUN_FRAME_REPLY); /* second: see outq.h */
-    for (; reply != NULL; reply = next) {
-        next = reply->next;
-        append_frame(&queue->replies, reply);
-    }
+    append_chain(&queue->replies, take_pushed(queue, RUN_FRAME_REPLY)); /* last: see outq.h */
+    append_chain(&queue->observed, observed);
     for (; output != NULL; output = next) {
         next = output->next;
         add_output(queue, output);
@@ -202,9 +208,22 @@ static struct run_frame *pop_output(struct run_outq *queue)
 
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class)
 {
-    bool is_reply = queue->replies.head != NULL;
-    *out_class = is_reply ? RUN_FRAME_REPLY : RUN_FRAME_OUTPUT;
-    return is_reply ? pop_frame(&queue->replies) : pop_output(queue);
+    struct run_frame *frame;
+    *out_class = RUN_FRAME_REPLY;
+    if (queue->replies.head != NULL)
+        return pop_frame(&queue->replies);
+    *out_class = RUN_FRAME_OUTPUT;
+    if ((frame = pop_output(queue)) != NULL)
+        return frame;
+    *out_class = RUN_FRAME_OBSERVED;
+    return queue->observed.head != NULL ? pop_frame(&queue->observed) : NULL;
+}
+
+struct run_frame *run_outq_pop_observed(struct run_outq *queue)
+{
+    if (queue->replies.head != NULL || queue->observed.head == NULL)
+        return NULL;
+    return pop_frame(&queue->observed);
 }
 
 void run_outq_sent(struct run_outq *queue, enum run_frame_class class, uint32_t size_bytes)

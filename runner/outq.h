@@ -1,13 +1,14 @@
 /*
- * What waits to be sent to one client: frames that other strands made, in two classes. Replies and
- * control frames overtake output; replies go in the order of the pushes.
+ * What waits to be sent to one client: frames that other strands made, in three classes. Replies
+ * and control frames overtake output, that overtakes what the client observes of others. Replies go
+ * in the order of the pushes, and so does what is observed.
  *
  * A frame is one lease: its node and its bytes lie in the same slab, so queueing one allocates
  * nothing and copies nothing. Any thread pushes, with one compare-and-swap; the connection's strand
  * takes everything at once and turns it around.
  *
- * Order across the classes: who pushed a reply before an output frame sees the reply sent first,
- * since the taker empties the output class first and sends the reply class first.
+ * Order across the classes: who pushed a reply before a frame of another class sees the reply sent
+ * first, since the taker empties the other classes first and sends the reply class first.
  */
 
 /*
@@ -28,13 +29,19 @@
 
 #include "iocp/iocp.h"
 
-enum run_frame_class { RUN_FRAME_REPLY, RUN_FRAME_OUTPUT, RUN_FRAME_CLASSES };
+enum run_frame_class {
+    RUN_FRAME_REPLY,
+    RUN_FRAME_OUTPUT,
+    RUN_FRAME_OBSERVED, /* the last, and counted apart: it makes no program wait */
+    RUN_FRAME_CLASSES
+};
 
 enum {
     RUN_TURN_BYTES = 64 * 1024, /* encoded; overdrawn by a frame at most, which then counts */
     RUN_FRESH_BYTES = 16 * 1024 /* a screenful of a terminal; full chunks of a pipe have more */
 };
 
+struct run_observer;
 struct run_proc;
 struct run_lane;
 
@@ -49,6 +56,7 @@ struct run_frame {
     uint64_t read_ns;        /* when they were read; 0: no output */
     struct run_proc *proc;   /* whose output is in it, one reference, or NULL */
     uint64_t read_seq;       /* of a reply: what proc's client missed up to this number; or 0 */
+    struct run_observer *observer; /* who is told when it is gone, one reference, or NULL */
 };
 
 /* Frames in the order in which they go out; of one strand. */
@@ -71,7 +79,7 @@ struct run_line {
 struct run_outq {
     _Atomic(struct run_frame *) incoming[RUN_FRAME_CLASSES];
     _Atomic size_t bytes[RUN_FRAME_CLASSES]; /* pushed and not yet dropped or sent */
-    struct run_frame_list replies;
+    struct run_frame_list replies, observed;
     struct run_lane shared; /* frames without a lane of their own here */
     struct run_line fresh, regular;
     int32_t fresh_credit_bytes; /* what fresh lanes may send before a regular one does */
@@ -80,7 +88,8 @@ struct run_outq {
 /* Leases a frame of size_bytes. NULL: out of memory. Any thread, cheapest on a worker. */
 struct run_frame *run_frame_new(struct iocp_port *port, uint32_t size_bytes);
 
-/* Gives the frame's memory back; its proc must have been taken care of. NULL is taken. */
+/* Gives the frame's memory back; its proc and observer must have been taken care of. NULL is taken.
+ */
 void run_frame_free(struct run_frame *frame);
 
 /* An empty queue. */
@@ -95,6 +104,10 @@ void run_outq_collect(struct run_outq *queue);
 /* The next frame to send, replies first; NULL if there is none. The caller owns it, and calls
  * run_outq_sent for it when it is on its way or dropped. On the connection's strand. */
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class);
+
+/* The next frame of what is observed, or NULL, also while replies wait. For one among others, so
+ * that output without an end does not keep it back for ever. Otherwise as run_outq_pop. */
+struct run_frame *run_outq_pop_observed(struct run_outq *queue);
 
 /* Takes the bytes of a popped frame out of the count. */
 void run_outq_sent(struct run_outq *queue, enum run_frame_class class, uint32_t size_bytes);

@@ -4,6 +4,7 @@
  */
 #include "runner/proc.h"
 
+#include "runner/observer.h"
 #include "runner/proc_events.h"
 #include "runner/reply.h"
 #include "runner/server.h"
@@ -142,6 +143,8 @@ void run_proc_leave_table(struct run_proc *proc)
         return;
     proc->in_table = false;
     sess_table_remove(&proc->tenure->table, proc->session);
+    if (atomic_load(&proc->observer_count) > 0)
+        run_observers_end(proc, proc->gone_ns != 0 ? RUN_OBSERVING_EXPIRED : RUN_OBSERVING_ENDED);
     sess_session_unref(proc->session); /* the table's reference */
     if (proc->gone_ns != 0)
         run_proc_unref(proc); /* the tombstone's, which was the session's */
@@ -350,6 +353,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->window_bytes = run_conn_window_bytes(conn);
     run_ring_init(&proc->ring, run_conn_may_be_resumed(conn));
     atomic_init(&proc->fit_is_posted, false);
+    atomic_init(&proc->observer_count, 0);
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);
     return proc;
 }
@@ -397,6 +401,8 @@ static int reserve(struct run_conn *conn, struct wire_span id, struct sess_short
     struct run_tenure *tenure = conn->tenure;
     uint32_t most = run_server_sessions_per_client(conn->server);
     run_tombstones_sweep(tenure);
+    if (run_observing_find(conn, id) != NULL)
+        return SESS_E_EXISTS;
     int result = sess_table_reserve(&tenure->table, (const char *)id.data, id.size, out_shortage);
     if (result == 0 && most != 0 && run_tombstones_living(tenure) >= most) {
         *out_shortage = (struct sess_shortage){"sessions of this connection", 0, 1};

@@ -52,7 +52,12 @@ struct run_proc {
     _Atomic bool fit_is_posted; /* then it has a reference */
     struct sess_watch patience; /* until the client asks for what it missed; the same */
     bool is_patient;
-    uint64_t asked_ns;         /* when the start was asked for */
+    struct run_observer *observers;       /* of the session's strand, with the next: observer.h */
+    bool takes_no_observers;              /* any more */
+    _Atomic uint32_t observer_count;      /* with those that are on their way */
+    struct sess_request end_observers;    /* once, when it leaves the table */
+    enum run_observing_end observers_end; /* and why */
+    uint64_t asked_ns;                    /* when the start was asked for */
     struct run_frame *refusal; /* of a start that failed, until its id is free again; made on the */
     struct run_conn *refused;  /* session's strand for this connection, one reference */
     struct wire_span request_id; /* JSON; of the start that waits for its answer; then empty */

@@ -4,6 +4,7 @@
  */
 #include "runner/proc_events.h"
 
+#include "runner/observer.h"
 #include "runner/reply.h"
 #include "runner/server.h"
 #include "wire/msg_command.h"
@@ -161,9 +162,9 @@ static void send_in_order(struct run_proc *proc, struct run_frame *frame)
     run_conn_send(proc->target, RUN_FRAME_OUTPUT, frame);
 }
 
-static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
+static void tell_owner(struct run_proc *proc, const struct sess_chunk *chunk)
 {
-    struct run_proc *proc = context;
+    struct sess_session *session = proc->session;
     struct run_conn *target = proc->target;
     uint32_t owed_bytes = chunk->slice.size_bytes;
     /* A full queue stops whoever adds to it, until what it added has gone out. */
@@ -191,6 +192,14 @@ static void on_output(struct sess_session *session, void *context, const struct 
     send_in_order(proc, frame);
 }
 
+static void on_output(struct sess_session *session, void *context, const struct sess_chunk *chunk)
+{
+    struct run_proc *proc = context;
+    (void)session;
+    tell_owner(proc, chunk);
+    run_observers_output(proc, chunk);
+}
+
 /* Sends a small message in its place behind the output. */
 static void send_event(struct run_proc *proc, struct wire_json_writer *writer)
 {
@@ -215,6 +224,7 @@ static void on_exited(struct sess_session *session, void *context, uint64_t seq,
     uint8_t buffer[EVENT_BYTES + 6 * WIRE_MSG_ID_LIMIT];
     struct wire_json_writer writer;
     (void)session;
+    run_observers_look(proc);
     if (proc->speaks_v0)
         return; /* its clients take the exit for the end of output: told when that has come */
     wire_json_writer_init(&writer, buffer, sizeof(buffer));
@@ -237,6 +247,7 @@ static void on_closed(struct sess_session *session, void *context, uint64_t seq,
         wire_msg_process_closed(&writer, run_proc_id_json(proc), seq);
     send_event(proc, &writer);
     proc->close_was_told = true;
+    run_observers_look(proc);
 }
 
 bool run_proc_exit_was_told(const struct sess_session *session)

@@ -6,55 +6,12 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- Retained output and the ring, merged ---- */
+_Static_assert(SESS_BYTES_UNKNOWN == WIRE_MSG_BEFORE_UNKNOWN, "a cursor carries it as it is");
 
-struct source {
-    const struct sess_view *view;
-    const struct run_ring *ring;
-    struct sess_reader reader;
-};
-
-static void source_init(struct source *source, const struct run_reading *reading)
+static void source_init(struct run_source *source, const struct run_reading *reading)
 {
-    source->view = reading->view;
-    source->ring = reading->ring;
-    sess_reader_init(&source->reader, reading->view->retained, reading->view->exited_seq,
-                     reading->start_seq, SESS_BYTES_UNKNOWN);
-}
-
-/* What is missing before a chunk of the ring, of what retained output lacks. */
-static struct sess_skipped before_ring(const struct source *source, struct sess_skipped skipped,
-                                       uint64_t ring_seq)
-{
-    struct sess_skipped none = {.is_exact = true};
-    if (skipped.first_seq == 0 || skipped.first_seq >= ring_seq)
-        return none;
-    skipped.bytes -= run_ring_bytes(source->ring, ring_seq, skipped.last_seq);
-    skipped.last_seq = ring_seq - 1;
-    if (skipped.last_seq == source->view->exited_seq)
-        skipped.last_seq--;
-    return skipped.first_seq <= skipped.last_seq ? skipped : none;
-}
-
-/* The next chunk, and what is missing before it, or before the end if there is none. */
-static bool source_next(struct source *source, struct run_piece *out_piece,
-                        struct sess_skipped *out_skipped)
-{
-    struct sess_reader *reader = &source->reader, ahead = *reader;
-    struct sess_piece kept = {0};
-    bool has = sess_reader_next(&ahead, source->view->retained, source->view->exited_seq, &kept,
-                                out_skipped);
-    if (!run_ring_next(source->ring, reader->after_seq, out_piece) ||
-        (has && kept.seq <= out_piece->seq)) {
-        *reader = ahead;
-        *out_piece = (struct run_piece){kept.seq, kept.stream, kept.size_bytes, kept.data};
-        return has;
-    }
-    *out_skipped = before_ring(source, *out_skipped, out_piece->seq);
-    reader->after_seq = out_piece->seq;
-    if (reader->before_bytes != SESS_BYTES_UNKNOWN)
-        reader->before_bytes += out_skipped->bytes + out_piece->size_bytes;
-    return true;
+    run_source_init(source, reading->view, reading->ring, reading->start_seq,
+                    reading->ask.from.before_bytes);
 }
 
 /* ---- Where the client stands ---- */
@@ -65,18 +22,26 @@ void run_reading_start(struct wire_msg_cursor *out_from, uint64_t after_seq)
         out_from->streams[i].seq = after_seq < UINT64_MAX ? after_seq + 1 : after_seq;
         out_from->streams[i].offset_bytes = 0;
     }
+    out_from->before_bytes = WIRE_MSG_BEFORE_UNKNOWN;
+}
+
+/* Everything up to this number was given. */
+static uint64_t start_of(const struct wire_msg_cursor *from)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++)
+        least = from->streams[i].seq < least ? from->streams[i].seq : least;
+    return least > 0 ? least - 1 : 0;
 }
 
 /* Everything below the least position was given, and the number below the greatest was seen. */
 static void find_start(struct run_reading *reading)
 {
     const struct wire_msg_position *streams = reading->ask.from.streams;
-    uint64_t least = UINT64_MAX, greatest = 0;
-    for (int i = 0; i < WIRE_MSG_STREAMS; i++) {
-        least = streams[i].seq < least ? streams[i].seq : least;
+    uint64_t greatest = 0;
+    for (int i = 0; i < WIRE_MSG_STREAMS; i++)
         greatest = streams[i].seq > greatest ? streams[i].seq : greatest;
-    }
-    reading->start_seq = least > 0 ? least - 1 : 0;
+    reading->start_seq = start_of(&reading->ask.from);
     reading->known_seq = greatest > 0 ? greatest - 1 : 0;
 }
 
@@ -136,13 +101,13 @@ static void show(struct look *look, enum sess_stream stream, struct wire_span by
  * complete a character or a line will come. */
 static bool see(struct run_reading *reading, struct look *look)
 {
-    struct source source;
+    struct run_source source;
     struct run_piece piece;
     struct sess_skipped skipped;
     bool is_crowded;
     source_init(&source, reading);
     for (;;) {
-        bool has = source_next(&source, &piece, &skipped);
+        bool has = run_source_next(&source, &piece, &skipped);
         if (skipped.first_seq != 0 && (look->count > 0 || reading->skipped.first_seq != 0))
             return true; /* the next read begins with this gap */
         if (skipped.first_seq != 0) {
@@ -231,11 +196,11 @@ static void add(struct reply *reply, const struct run_piece *piece, struct wire_
 
 static void add_all(const struct run_reading *reading, struct reply *reply)
 {
-    struct source source;
+    struct run_source source;
     struct run_piece piece;
     struct sess_skipped skipped;
     source_init(&source, reading);
-    while (source_next(&source, &piece, &skipped) && piece.seq <= reading->end_seq) {
+    while (run_source_next(&source, &piece, &skipped) && piece.seq <= reading->end_seq) {
         struct wire_span rest = rest_of(reading, &piece);
         if (rest.size > 0)
             add(reply, &piece, rest);
@@ -253,6 +218,17 @@ static void move_on(const struct run_reading *reading, struct reply *reply)
     }
 }
 
+/* How much comes before where the client goes on, for when what is between is lost by then. */
+static void count_before(const struct run_reading *reading, struct wire_msg_cursor *to)
+{
+    uint64_t start_seq = start_of(to);
+    struct run_source source;
+    bool has_moved = start_seq != reading->start_seq;
+    run_source_init(&source, reading->view, reading->ring, start_seq,
+                    has_moved ? SESS_BYTES_UNKNOWN : to->before_bytes);
+    to->before_bytes = source.reader.before_bytes;
+}
+
 static uint64_t next_seq(const struct run_reading *reading, const struct reply *reply)
 {
     if (reply->given_seq != 0 && (reading->ask.has_max || !reading->is_complete))
@@ -268,6 +244,8 @@ uint64_t run_reading_write(const struct run_reading *reading, struct wire_json_w
     wire_msg_read_begin(writer, id);
     add_all(reading, &reply);
     move_on(reading, &reply);
+    if (reading->ask.wants_cursor)
+        count_before(reading, &reply.to);
     struct wire_msg_read_end end = {
         .next_seq = next_seq(reading, &reply),
         .has_exited = reading->view->exited_seq != 0,
@@ -276,6 +254,7 @@ uint64_t run_reading_write(const struct run_reading *reading, struct wire_json_w
         .skipped_first_seq = reading->skipped.first_seq,
         .skipped_last_seq = reading->skipped.last_seq,
         .skipped_bytes = reading->skipped.bytes,
+        .skipped_is_at_most = !reading->skipped.is_exact,
         .cursor = reading->ask.wants_cursor ? &reply.to : NULL,
     };
     wire_msg_read_end(writer, &end);

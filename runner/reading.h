@@ -13,8 +13,7 @@
 #ifndef RUN_READING_H
 #define RUN_READING_H
 
-#include "runner/ring.h"
-#include "sessions/reader.h"
+#include "runner/source.h"
 #include "wire/msg_read.h"
 
 enum {

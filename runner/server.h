@@ -64,8 +64,9 @@ struct run_server {
     _Atomic uint32_t new_conns;
     uint32_t next_number;
 
-    struct run_tenure *tenures[RUN_TENURE_BUCKETS]; /* the registry, by id */
-    uint32_t tenure_count;                          /* not freed */
+    struct run_tenure *tenures[RUN_TENURE_BUCKETS];  /* the registry, by id */
+    struct run_tenure *observed[RUN_TENURE_BUCKETS]; /* the same, by observer key */
+    uint32_t tenure_count;                           /* not freed */
 
     struct iocp_timer clock;
     uint64_t clock_ns; /* between two ticks */
@@ -111,6 +112,8 @@ void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure
 void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure);
 void run_server_tenure_freed(struct run_server *server);
 struct run_tenure *run_server_find_tenure(struct run_server *server, const char *id);
+/* The one with this observer key, of RUN_TENURE_KEY_BYTES, or NULL. On the server's strand. */
+struct run_tenure *run_server_find_observed(struct run_server *server, const char *key);
 /* Tells every tenure that the server stops. */
 void run_server_stop_tenures(struct run_server *server);
 /* The server's own environment, for clients that inherit from it. */

@@ -1,19 +1,28 @@
 /*
- * The server's registry of tenures: a hash table by their ids, which nobody can choose. On the
+ * The server's registry of tenures: a hash table by their ids, which nobody can choose, and
+ * another by the keys of those who may look. On the
  * server's strand.
  */
 #include "runner/server.h"
 
-#include <assert.h>
 #include <string.h>
 
-/* Ids are hexadecimal digits of random bits; two of them are as good as a hash. */
-static struct run_tenure **bucket_of(struct run_server *server, const char *id)
+/* Ids and keys are hexadecimal digits of random bits; some of them are as good as a hash. */
+static unsigned bucket_number(const char *text)
 {
     unsigned hash = 0;
     for (unsigned i = 0; i < 4; i++)
-        hash = hash * 31 + (unsigned char)id[i];
-    return &server->tenures[hash % RUN_TENURE_BUCKETS];
+        hash = hash * 31 + (unsigned char)text[i];
+    return hash % RUN_TENURE_BUCKETS;
+}
+
+/* In full time: how long it takes tells nothing about them. */
+static bool is_equal(const char *left, const char *right, unsigned bytes)
+{
+    unsigned char differs = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        differs |= (unsigned char)(left[i] ^ right[i]);
+    return differs == 0;
 }
 
 uint64_t run_server_detach_ttl_ns(const struct run_server *server)
@@ -28,9 +37,12 @@ uint64_t run_server_tombstone_ttl_ns(const struct run_server *server)
 
 void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure)
 {
-    struct run_tenure **bucket = bucket_of(server, tenure->id);
-    tenure->next = *bucket;
-    *bucket = tenure;
+    struct run_tenure **by_id = &server->tenures[bucket_number(tenure->id)];
+    struct run_tenure **by_key = &server->observed[bucket_number(tenure->observer_key)];
+    tenure->next = *by_id;
+    *by_id = tenure;
+    tenure->next_by_key = *by_key;
+    *by_key = tenure;
     server->tenure_count++;
     if (server->state != RUN_SERVER_SERVING)
         run_tenure_stop(tenure);
@@ -38,12 +50,14 @@ void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure
 
 void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure)
 {
-    struct run_tenure **at = bucket_of(server, tenure->id);
-    while (*at != tenure) {
-        assert(*at != NULL);
+    struct run_tenure **at = &server->tenures[bucket_number(tenure->id)];
+    while (*at != tenure)
         at = &(*at)->next;
-    }
     *at = tenure->next;
+    at = &server->observed[bucket_number(tenure->observer_key)];
+    while (*at != tenure)
+        at = &(*at)->next_by_key;
+    *at = tenure->next_by_key;
 }
 
 void run_server_tenure_freed(struct run_server *server)
@@ -52,18 +66,20 @@ void run_server_tenure_freed(struct run_server *server)
     run_server_advance_stop(server);
 }
 
-/* The ids are compared in full time: how long it takes tells nothing about them. */
 struct run_tenure *run_server_find_tenure(struct run_server *server, const char *id)
 {
-    for (struct run_tenure *tenure = *bucket_of(server, id); tenure != NULL;
-         tenure = tenure->next) {
-        unsigned char differs = 0;
-        for (unsigned i = 0; i < RUN_TENURE_ID_BYTES; i++)
-            differs |= (unsigned char)(tenure->id[i] ^ id[i]);
-        if (differs == 0)
-            return tenure;
-    }
-    return NULL;
+    struct run_tenure *at = server->tenures[bucket_number(id)];
+    while (at != NULL && !is_equal(at->id, id, RUN_TENURE_ID_BYTES))
+        at = at->next;
+    return at;
+}
+
+struct run_tenure *run_server_find_observed(struct run_server *server, const char *key)
+{
+    struct run_tenure *at = server->observed[bucket_number(key)];
+    while (at != NULL && !is_equal(at->observer_key, key, RUN_TENURE_KEY_BYTES))
+        at = at->next_by_key;
+    return at;
 }
 
 void run_server_stop_tenures(struct run_server *server)

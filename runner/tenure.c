@@ -214,11 +214,23 @@ static int make_id(struct iocp_port *port, char out_text[RUN_TENURE_ID_BYTES + 1
     return 0;
 }
 
+/* 128 random bits. */
+static int make_key(struct iocp_port *port, char out_text[RUN_TENURE_KEY_BYTES + 1])
+{
+    uint8_t bits[RUN_TENURE_KEY_BYTES / 2];
+    if (iocp_random(port, bits, sizeof(bits)) != 0)
+        return -1;
+    for (unsigned i = 0; i < sizeof(bits); i++)
+        (void)snprintf(out_text + (size_t)2 * i, 3, "%02x", bits[i]);
+    return 0;
+}
+
 struct run_tenure *run_tenure_new(struct run_server *server, struct run_conn *conn)
 {
     struct iocp_port *port = run_server_port(server);
     struct run_tenure *tenure = calloc(1, sizeof(*tenure));
     if (tenure == NULL || make_id(port, tenure->id) != 0 ||
+        make_key(port, tenure->observer_key) != 0 ||
         iocp_random(port, &tenure->seed, sizeof(tenure->seed)) != 0) {
         free(tenure);
         return NULL;

@@ -29,6 +29,7 @@
 
 enum {
     RUN_TENURE_ID_BYTES = 36,
+    RUN_TENURE_KEY_BYTES = 32,
     RUN_TENURE_PROBE_MS = 2000 /* a connection that is alive answers a ping by then */
 };
 
@@ -41,10 +42,12 @@ enum run_tenure_state { RUN_TENURE_ATTACHED, RUN_TENURE_DETACHED, RUN_TENURE_END
 struct run_tenure {
     struct iocp_strand strand;
     struct run_server *server;
-    struct run_tenure *next; /* in the server's registry; of the server's strand */
+    /* In the server's registry, by id and by observer key; of the server's strand. */
+    struct run_tenure *next, *next_by_key;
     _Atomic uint32_t refs;
-    char id[RUN_TENURE_ID_BYTES + 1]; /* 128 random bits; never changes */
-    uint64_t seed;                    /* secret; never changes */
+    char id[RUN_TENURE_ID_BYTES + 1];            /* 128 random bits; never changes */
+    char observer_key[RUN_TENURE_KEY_BYTES + 1]; /* 128 others: to look, and not to own */
+    uint64_t seed;                               /* secret; never changes */
 
     /* Of the tenure's strand. */
     uint8_t state;             /* enum run_tenure_state */

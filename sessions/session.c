@@ -164,6 +164,11 @@ void *sess_session_context(const struct sess_session *session)
     return session->context;
 }
 
+struct iocp_strand *sess_session_strand(struct sess_session *session)
+{
+    return &session->strand;
+}
+
 bool sess_session_is_tty(const struct sess_session *session)
 {
     return session->stdio == SESS_STDIO_TTY;

@@ -122,6 +122,10 @@ void *sess_session_context(const struct sess_session *session);
 /* Whether its standard streams are a terminal. Any thread. */
 bool sess_session_is_tty(const struct sess_session *session);
 
+/* The strand that everything of it happens on, for operations of others: who posts one there keeps
+ * a reference to the session until it was called. Any thread. */
+struct iocp_strand *sess_session_strand(struct sess_session *session);
+
 struct sess_view {
     enum sess_state state;
     int64_t os_pid;                  /* 0: none */

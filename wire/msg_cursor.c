@@ -1,6 +1,6 @@
 /*
- * A cursor's text is a version and six numbers in hexadecimal, "1" and ".SEQ.OFFSET" for each
- * stream. Leading zeros and capitals are refused, so that no cursor has two texts.
+ * A cursor's text is a version and seven numbers in hexadecimal: "2", ".SEQ.OFFSET" for each stream
+ * and ".BEFORE". Leading zeros and capitals are refused, so that no cursor has two texts.
  */
 #include "wire/msg_cursor.h"
 
@@ -25,11 +25,12 @@ size_t wire_msg_cursor_format(const struct wire_msg_cursor *cursor,
                               char out_text[WIRE_MSG_CURSOR_BYTES])
 {
     char *at = out_text;
-    *at++ = '1';
+    *at++ = '2';
     for (size_t i = 0; i < WIRE_MSG_STREAMS; i++) {
         at = put_number(at, cursor->streams[i].seq);
         at = put_number(at, cursor->streams[i].offset_bytes);
     }
+    at = put_number(at, cursor->before_bytes);
     *at = 0;
     assert(at < out_text + WIRE_MSG_CURSOR_BYTES);
     return (size_t)(at - out_text);
@@ -66,7 +67,7 @@ static bool take_number(struct wire_span *rest, uint64_t max, uint64_t *out)
 bool wire_msg_cursor_parse(struct wire_span text, struct wire_msg_cursor *out)
 {
     struct wire_msg_cursor cursor;
-    if (text.size == 0 || text.data[0] != '1') {
+    if (text.size == 0 || text.data[0] != '2') {
         return false;
     }
     struct wire_span rest = wire_span_of(text.data + 1, text.size - 1);
@@ -78,7 +79,7 @@ bool wire_msg_cursor_parse(struct wire_span text, struct wire_msg_cursor *out)
         }
         cursor.streams[i].offset_bytes = (uint32_t)offset;
     }
-    if (rest.size > 0) {
+    if (!take_number(&rest, UINT64_MAX, &cursor.before_bytes) || rest.size > 0) {
         return false;
     }
     *out = cursor;

@@ -1,7 +1,8 @@
 /*
  * The cursor of process/read: how far each stream of a process has been read, where a read that is
- * aligned (msg_align.h) may end inside a chunk. Clients get it as a text that means nothing to them
- * and give it back as it was.
+ * aligned (msg_align.h) may end inside a chunk, and how many bytes came before, so that a client
+ * that falls behind learns exactly how much it missed. Clients get it as a text that means nothing
+ * to them and give it back as it was.
  *
  * One cursor has one text and the other way round. Pure; any thread.
  */
@@ -12,7 +13,10 @@
 #include "wire/msg_record.h"
 
 /* The longest text and a NUL. */
-#define WIRE_MSG_CURSOR_BYTES 81
+#define WIRE_MSG_CURSOR_BYTES 98
+
+/* In wire_msg_cursor.before_bytes: not known. */
+#define WIRE_MSG_BEFORE_UNKNOWN UINT64_MAX
 
 /*
  * Where a stream is read on: behind everything that is numbered below seq, and behind the first
@@ -25,6 +29,7 @@ struct wire_msg_position {
 
 struct wire_msg_cursor {
     struct wire_msg_position streams[WIRE_MSG_STREAMS]; /* by enum wire_msg_stream */
+    uint64_t before_bytes; /* of all chunks numbered below the least seq; or BEFORE_UNKNOWN */
 };
 
 /* Writes the cursor's text, ASCII that needs no escapes, and a NUL; returns its size. */

@@ -148,6 +148,10 @@ void wire_msg_initialize_reply(struct wire_json_writer *writer, struct wire_span
         wire_json_writer_key(writer, "sessionId");
         wire_json_writer_string(writer, reply->session_id);
     }
+    if (reply->observer_key.data) {
+        wire_json_writer_key(writer, "observerKey");
+        wire_json_writer_string(writer, reply->observer_key);
+    }
     if (reply->environment) {
         wire_json_writer_key(writer, "environmentInfo");
         write_environment(writer, reply->environment);

@@ -69,6 +69,7 @@ struct wire_msg_limits {
 struct wire_msg_initialized {
     const char *protocol_version;                   /* NULL: not sent */
     struct wire_span session_id;                    /* data NULL: not sent */
+    struct wire_span observer_key;                  /* data NULL: not sent */
     const struct wire_msg_environment *environment; /* NULL: not sent */
     const struct wire_msg_limits *limits;           /* NULL: not sent */
 };

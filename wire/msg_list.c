@@ -50,6 +50,16 @@ static void write_waits(struct wire_json_writer *writer, const char *name, const
     wire_json_writer_end_object(writer);
 }
 
+static void write_observers(struct wire_json_writer *writer,
+                            const struct wire_msg_list_entry *entry)
+{
+    wire_json_writer_key(writer, "observers");
+    wire_json_writer_begin_object(writer);
+    write_number(writer, "count", entry->observers);
+    write_number(writer, "behind", entry->observers_behind);
+    wire_json_writer_end_object(writer);
+}
+
 static void write_exit(struct wire_json_writer *writer, const struct wire_msg_record *record)
 {
     wire_json_writer_key(writer, "exit");
@@ -84,6 +94,7 @@ static void write_entry(struct wire_json_writer *writer, const struct wire_msg_l
     write_number(writer, "windowBytes", entry->window_bytes);
     write_number(writer, "unreadBytes", entry->unread_bytes);
     write_waits(writer, "waits", "client", entry->waits_for_client ? &entry->waits_since_ms : NULL);
+    write_observers(writer, entry);
     write_exit(writer, entry->exit);
     wire_json_writer_end_object(writer);
 }

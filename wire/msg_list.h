@@ -43,7 +43,9 @@ struct wire_msg_list_entry {
     uint64_t window_bytes;
     uint64_t unread_bytes;
     bool waits_for_client;
-    uint64_t waits_since_ms;            /* if it waits */
+    uint64_t waits_since_ms; /* if it waits */
+    uint64_t observers;
+    uint64_t observers_behind;          /* events that the slowest was not sent yet */
     const struct wire_msg_record *exit; /* NULL: it has not exited */
 };
 

@@ -28,6 +28,8 @@ static const struct method_row rows[] = {
     {"process/read", WIRE_MSG_METHOD_PROCESS_READ},
     {"process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT},
     {"process/list", WIRE_MSG_METHOD_PROCESS_LIST},
+    {"process/observe", WIRE_MSG_METHOD_PROCESS_OBSERVE},
+    {"process/unobserve", WIRE_MSG_METHOD_PROCESS_UNOBSERVE},
     {"environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO},
     {"environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS},
 };

@@ -12,12 +12,15 @@
 static int read_align(struct wire_msg_parser *parser, const char *name,
                       const struct wire_json_token *token, void *target)
 {
-    static const char *const words[] = {"utf8", "lines"};
+    static const char *const words[] = {"chunks", "utf8", "lines"};
+    static const enum wire_msg_align_mode modes[] = {WIRE_MSG_ALIGN_NONE, WIRE_MSG_ALIGN_UTF8,
+                                                     WIRE_MSG_ALIGN_LINES};
+    struct wire_msg_process_read *read = target;
     size_t index;
     int error = wire_msg_read_word(parser, name, token, words, COUNT(words), &index);
     if (!error) {
-        *(enum wire_msg_align_mode *)target =
-            index == 0 ? WIRE_MSG_ALIGN_UTF8 : WIRE_MSG_ALIGN_LINES;
+        read->align = modes[index];
+        read->wants_cursor = true;
     }
     return error;
 }
@@ -38,7 +41,7 @@ static int read_cursor(struct wire_msg_parser *parser, const char *name,
         return wire_msg_refuse(parser, "`%s%s` is none that process/read gave", parser->scope,
                                name);
     }
-    read->has_cursor = true;
+    read->has_cursor = read->wants_cursor = true;
     return 0;
 }
 
@@ -52,7 +55,7 @@ int wire_msg_process_read_parse(struct wire_msg_parser *parser, struct wire_span
         WIRE_MSG_OPTIONAL(struct wire_msg_process_read, max_bytes, "maxBytes",
                           wire_msg_read_number),
         WIRE_MSG_OPTIONAL(struct wire_msg_process_read, wait_ms, "waitMs", wire_msg_read_ms),
-        WIRE_MSG_OPTIONAL(struct wire_msg_process_read, align, "align", read_align),
+        {"align", read_align, 0, false},
         {"cursor", read_cursor, 0, false},
     };
     memset(out, 0, sizeof *out);
@@ -100,7 +103,7 @@ static void write_skipped(struct wire_json_writer *writer, const struct wire_msg
     wire_json_writer_begin_object(writer);
     write_number(writer, "firstSeq", end->skipped_first_seq);
     write_number(writer, "lastSeq", end->skipped_last_seq);
-    write_number(writer, "bytes", end->skipped_bytes);
+    write_number(writer, end->skipped_is_at_most ? "bytesAtMost" : "bytes", end->skipped_bytes);
     wire_json_writer_end_object(writer);
 }
 

@@ -21,8 +21,9 @@ struct wire_msg_process_read {
     uint64_t after_seq;               /* what is numbered up to this is known */
     struct wire_msg_number max_bytes; /* of decoded output; not there: no limit of the client's */
     uint64_t wait_ms;
-    enum wire_msg_align_mode align;
-    bool has_cursor; /* then it says where to read on, and not after_seq */
+    enum wire_msg_align_mode align; /* NONE: not there, or whole chunks */
+    bool wants_cursor;              /* align is there, or a cursor is */
+    bool has_cursor;                /* then it says where to read on, and not after_seq */
     struct wire_msg_cursor cursor;
 };
 
@@ -48,6 +49,7 @@ struct wire_msg_read_end {
     uint64_t skipped_first_seq; /* 0: nothing was skipped, and the next two mean nothing */
     uint64_t skipped_last_seq;
     uint64_t skipped_bytes;
+    bool skipped_is_at_most;              /* they are an upper bound, and sent as such */
     const struct wire_msg_cursor *cursor; /* NULL: not sent */
 };
 

@@ -56,6 +56,8 @@ static const struct text_row rows[WIRE_RPC_TEXT_COUNT] = {
     [WIRE_RPC_TEXT_PROCESS_STARTING] = {REQUEST, "process id ", " is starting"},
     [WIRE_RPC_TEXT_NO_TERMINAL] = {REQUEST, "process id ", " has no terminal"},
     [WIRE_RPC_TEXT_SPEC_OFF] = {REQUEST, "this server takes no ", " specs"},
+    [WIRE_RPC_TEXT_UNKNOWN_KEY] = {REQUEST, "unknown observer key", NULL},
+    [WIRE_RPC_TEXT_NOT_OBSERVED] = {REQUEST, "process id ", " is not observed"},
 };
 
 static const struct text_row *row_of(enum wire_rpc_text text)

@@ -55,6 +55,8 @@ enum wire_rpc_text {
     WIRE_RPC_TEXT_PROCESS_STARTING, /* process id ARG is starting */
     WIRE_RPC_TEXT_NO_TERMINAL,      /* process id ARG has no terminal */
     WIRE_RPC_TEXT_SPEC_OFF,         /* this server takes no ARG specs */
+    WIRE_RPC_TEXT_UNKNOWN_KEY,      /* unknown observer key: what it was is nobody's business */
+    WIRE_RPC_TEXT_NOT_OBSERVED,     /* process id ARG is not observed */
     WIRE_RPC_TEXT_COUNT,
 };
 

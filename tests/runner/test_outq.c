@@ -86,6 +86,34 @@ static void test_replies_overtake_output_and_keep_their_order(void **state)
     assert_int_equal(run_outq_bytes(&queue, RUN_FRAME_REPLY), 0);
 }
 
+static void test_what_is_observed_comes_last_and_one_at_a_time_before(void **state)
+{
+    struct run_outq queue;
+    enum run_frame_class class;
+    struct note note;
+    (void)state;
+    run_outq_init(&queue);
+    push(&queue, RUN_FRAME_OBSERVED, 0, 0);
+    push(&queue, RUN_FRAME_OBSERVED, 0, 1);
+    push(&queue, RUN_FRAME_OUTPUT, 0, 2);
+    push(&queue, RUN_FRAME_REPLY, 0, 3);
+    run_outq_collect(&queue);
+    assert_null(run_outq_pop_observed(&queue)); /* a reply waits */
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_REPLY);
+    struct run_frame *frame = run_outq_pop_observed(&queue);
+    assert_non_null(frame);
+    run_outq_sent(&queue, RUN_FRAME_OBSERVED, frame->size_bytes);
+    run_frame_free(frame);
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_OUTPUT);
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_OBSERVED);
+    assert_int_equal(note.number, 1);
+    assert_null(run_outq_pop_observed(&queue));
+    assert_int_equal(run_outq_bytes(&queue, RUN_FRAME_OBSERVED), 0);
+}
+
 struct pusher {
     struct run_outq *queue;
     uint32_t index;
@@ -308,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_overtake_output_and_keep_their_order),
+        cmocka_unit_test(test_what_is_observed_comes_last_and_one_at_a_time_before),
         cmocka_unit_test(test_reply_is_sent_before_the_output_that_followed_it),
         cmocka_unit_test(test_floods_take_turns_of_bytes),
         cmocka_unit_test(test_who_writes_little_waits_for_nobody),

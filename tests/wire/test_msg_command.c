@@ -212,6 +212,8 @@ static void test_msg_method(void **state)
     check_method("process/read", WIRE_MSG_METHOD_PROCESS_READ, WIRE_MSG_DIALECT_PROCESS);
     check_method("process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT, WIRE_MSG_DIALECT_PROCESS);
     check_method("process/list", WIRE_MSG_METHOD_PROCESS_LIST, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/observe", WIRE_MSG_METHOD_PROCESS_OBSERVE, WIRE_MSG_DIALECT_PROCESS);
+    check_method("process/unobserve", WIRE_MSG_METHOD_PROCESS_UNOBSERVE, WIRE_MSG_DIALECT_PROCESS);
     check_method("environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO, WIRE_MSG_DIALECT_NONE);
     check_method("environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS, WIRE_MSG_DIALECT_NONE);
     check_method("command/exec/other", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_V0);

@@ -17,6 +17,7 @@ static void check_equal(const struct wire_msg_cursor *left, const struct wire_ms
         assert_true(left->streams[i].seq == right->streams[i].seq);
         assert_true(left->streams[i].offset_bytes == right->streams[i].offset_bytes);
     }
+    assert_true(left->before_bytes == right->before_bytes);
 }
 
 static void check_back(const struct wire_msg_cursor *cursor)
@@ -32,29 +33,30 @@ static void check_back(const struct wire_msg_cursor *cursor)
         if (wire_msg_cursor_parse(wire_span_of(text, cut), &other)) {
             /* Only the last number may lose digits and still be one. */
             assert_true(strchr(text + cut, '.') == NULL && text[cut - 1] != '.');
-            assert_true(other.streams[2].offset_bytes < cursor->streams[2].offset_bytes);
+            assert_true(other.before_bytes < cursor->before_bytes);
         }
     }
 }
 
 static void test_msg_cursor_text(void **state)
 {
-    const struct wire_msg_cursor cursor = {{{1, 0}, {0xabc, 65535}, {0, 16}}};
+    const struct wire_msg_cursor cursor = {{{1, 0}, {0xabc, 65535}, {0, 16}}, 0x51};
     char text[WIRE_MSG_CURSOR_BYTES];
     (void)state;
     wire_msg_cursor_format(&cursor, text);
-    assert_string_equal(text, "1.1.0.abc.ffff.0.10");
+    assert_string_equal(text, "2.1.0.abc.ffff.0.10.51");
 }
 
 static void test_msg_cursor_back(void **state)
 {
     struct support_random random = support_random_start();
-    struct wire_msg_cursor cursor = {{{0}}};
+    struct wire_msg_cursor cursor = {.before_bytes = 0};
     (void)state;
     check_back(&cursor);
     for (size_t i = 0; i < WIRE_MSG_STREAMS; i++) {
         cursor.streams[i] = (struct wire_msg_position){UINT64_MAX, UINT32_MAX};
     }
+    cursor.before_bytes = WIRE_MSG_BEFORE_UNKNOWN;
     check_back(&cursor);
     for (size_t round = 0; round < 2000; round++) {
         for (size_t i = 0; i < WIRE_MSG_STREAMS; i++) {
@@ -63,6 +65,7 @@ static void test_msg_cursor_back(void **state)
             cursor.streams[i].offset_bytes =
                 (uint32_t)support_random_next(&random) >> support_random_below(&random, 32);
         }
+        cursor.before_bytes = support_random_next(&random) >> support_random_below(&random, 64);
         check_back(&cursor);
     }
 }
@@ -71,27 +74,28 @@ static void test_msg_cursor_bad(void **state)
 {
     static const char *const texts[] = {
         "",
-        "1",
-        "0.0.0.0.0.0.0",
-        "2.0.0.0.0.0.0",
-        "1.0.0.0.0.0",
-        "1.0.0.0.0.0.",
-        "1.0.0.0.0.0.0.",
+        "2",
+        "0.0.0.0.0.0.0.0",
         "1.0.0.0.0.0.0.0",
-        "1.0.0.0.0.0.0 ",
-        " 1.0.0.0.0.0.0",
-        "1.0.0.0.0..0",
-        "1.00.0.0.0.0.0",
-        "1.01.0.0.0.0.0",
-        "1.A.0.0.0.0.0",
-        "1.-1.0.0.0.0.0",
-        "1.+1.0.0.0.0.0",
-        "1.0x1.0.0.0.0.0",
-        "1.g.0.0.0.0.0",
-        "1.10000000000000000.0.0.0.0.0",
-        "1.0.100000000.0.0.0.0",
-        "1,0,0,0,0,0,0",
-        "11.0.0.0.0.0.0",
+        "2.0.0.0.0.0.0",
+        "2.0.0.0.0.0.0.",
+        "2.0.0.0.0.0..0",
+        "2.0.0.0.0.0.0..0",
+        "2.0.0.0.0.0.0.0.0",
+        "2.0.0.0.0.0.0 .0",
+        " 2.0.0.0.0.0.0.0",
+        "2.0.0.0.0..0.0",
+        "2.00.0.0.0.0.0.0",
+        "2.01.0.0.0.0.0.0",
+        "2.A.0.0.0.0.0.0",
+        "2.-1.0.0.0.0.0.0",
+        "2.+1.0.0.0.0.0.0",
+        "2.0x1.0.0.0.0.0.0",
+        "2.g.0.0.0.0.0.0",
+        "2.10000000000000000.0.0.0.0.0.0",
+        "2.0.100000000.0.0.0.0.0",
+        "2,0,0,0,0,0,0.0",
+        "21.0.0.0.0.0.0.0",
     };
     struct wire_msg_cursor cursor;
     (void)state;
@@ -100,10 +104,10 @@ static void test_msg_cursor_bad(void **state)
             fail_msg("taken for a cursor: %s", texts[i]);
         }
     }
-    assert_false(wire_msg_cursor_parse(wire_span_of("1.0.0.0.0.0.0\0", 14), &cursor));
-    assert_false(wire_msg_cursor_parse(wire_span_of("1.\0.0.0.0.0.0", 13), &cursor));
+    assert_false(wire_msg_cursor_parse(wire_span_of("2.0.0.0.0.0.0.0\0", 16), &cursor));
+    assert_false(wire_msg_cursor_parse(wire_span_of("2.\0.0.0.0.0.0.0", 15), &cursor));
     assert_true(
-        wire_msg_cursor_parse(wire_span_text("1.ffffffffffffffff.ffffffff.0.0.0.0"), &cursor));
+        wire_msg_cursor_parse(wire_span_text("2.ffffffffffffffff.ffffffff.0.0.0.0.0"), &cursor));
 }
 
 int main(void)

@@ -45,13 +45,12 @@ static void test_msg_list_entry(void **state)
     struct wire_msg_list_entry entry = {.process_id_json = wire_span_text("\"p\""),
                                         .state = "starting"};
     (void)state;
-    check_entry(
-        &entry,
-        "{\"processId\":\"p\",\"state\":\"starting\",\"labels\":{},\"tty\":false,"
-        "\"pid\":null,\"startedAtMs\":0,\"lastActivityAtMs\":0,\"nextSeq\":0,"
-        "\"bytesIn\":0,\"bytesOut\":{\"stdout\":0,\"stderr\":0,\"pty\":0},"
-        "\"retainedBytes\":0,\"omittedBytes\":0,\"stdinQueuedBytes\":0,"
-        "\"stdinWaits\":null,\"windowBytes\":0,\"unreadBytes\":0,\"waits\":null,\"exit\":null}");
+    check_entry(&entry, "{\"processId\":\"p\",\"state\":\"starting\",\"labels\":{},\"tty\":false,"
+                        "\"pid\":null,\"startedAtMs\":0,\"lastActivityAtMs\":0,\"nextSeq\":0,"
+                        "\"bytesIn\":0,\"bytesOut\":{\"stdout\":0,\"stderr\":0,\"pty\":0},"
+                        "\"retainedBytes\":0,\"omittedBytes\":0,\"stdinQueuedBytes\":0,"
+                        "\"stdinWaits\":null,\"windowBytes\":0,\"unreadBytes\":0,\"waits\":null,"
+                        "\"observers\":{\"count\":0,\"behind\":0},\"exit\":null}");
     entry = (struct wire_msg_list_entry){.process_id_json = wire_span_text("\"p\""),
                                          .state = "closed",
                                          .labels = {labels, 2},
@@ -71,6 +70,8 @@ static void test_msg_list_entry(void **state)
                                          .unread_bytes = INT64_MAX,
                                          .waits_for_client = true,
                                          .waits_since_ms = 11,
+                                         .observers = 2,
+                                         .observers_behind = 17,
                                          .exit = &record};
     check_entry(&entry,
                 "{\"processId\":\"p\",\"state\":\"closed\",\"labels\":{\"job\":\"7\",\"\\\"\":"
@@ -78,7 +79,8 @@ static void test_msg_list_entry(void **state)
                 "\"nextSeq\":3,\"bytesIn\":4,\"bytesOut\":{\"stdout\":5,\"stderr\":6,\"pty\":7},"
                 "\"retainedBytes\":8,\"omittedBytes\":9,\"stdinQueuedBytes\":10,\"stdinWaits\":"
                 "{\"for\":\"program\",\"sinceMs\":12},\"windowBytes\":13,\"unreadBytes\":"
-                "9223372036854775807,\"waits\":{\"for\":\"client\",\"sinceMs\":11},\"exit\":"
+                "9223372036854775807,\"waits\":{\"for\":\"client\",\"sinceMs\":11},\"observers\":{"
+                "\"count\":2,\"behind\":17},\"exit\":"
                 "{\"exitCode\":0,\"code\":0,\"signal\":0,\"endedBy\":\"itself\",\"startedAtMs\":0,"
                 "\"exitedAtMs\":0,\"durationMs\":0,\"cpuUserUs\":null,\"cpuSystemUs\":null,"
                 "\"peakRssBytes\":null,\"bytesIn\":0,\"bytesOut\":{\"stdout\":0,\"stderr\":0,"

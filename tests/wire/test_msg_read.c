@@ -32,12 +32,13 @@ static const struct support_refusal refusals[] = {
      "invalid type for `maxBytes`: expected an integer from 0 to 18446744073709551615"},
     {parse_read, P "\"waitMs\":1099511627777}",
      "invalid type for `waitMs`: expected an integer from 0 to 1099511627776"},
-    {parse_read, P "\"align\":\"utf-8\"}", "unknown value for `align`: expected `utf8` or `lines`"},
+    {parse_read, P "\"align\":\"utf-8\"}",
+     "unknown value for `align`: expected `chunks`, `utf8` or `lines`"},
     {parse_read, P "\"align\":1}", "invalid type for `align`: expected a string"},
     {parse_read, P "\"cursor\":1}", "invalid type for `cursor`: expected a string"},
     {parse_read, P "\"cursor\":\"\"}", "`cursor` is none that process/read gave"},
     {parse_read, P "\"cursor\":\"1.0.0.0.0.0.0.0\"}", "`cursor` is none that process/read gave"},
-    {parse_read, P "\"cursor\":\"1.\\u0000.0.0.0.0.0\"}",
+    {parse_read, P "\"cursor\":\"2.\\u0000.0.0.0.0.0.0\"}",
      "`cursor` is none that process/read gave"},
 };
 
@@ -62,13 +63,13 @@ static void test_msg_read_params(void **state)
     (void)state;
     parse_good("{\"processId\":\"p\"}", &read);
     assert_true(read.after_seq == 0 && read.wait_ms == 0 && !read.max_bytes.is_present);
-    assert_true(read.align == WIRE_MSG_ALIGN_NONE && !read.has_cursor);
+    assert_true(read.align == WIRE_MSG_ALIGN_NONE && !read.has_cursor && !read.wants_cursor);
     parse_good(P "\"afterSeq\":null,\"maxBytes\":null,\"waitMs\":null,\"align\":null,\"cursor\":"
                  "null}",
                &read);
     assert_true(!read.max_bytes.is_present && !read.has_cursor);
     parse_good(P "\"afterSeq\":18446744073709551615,\"maxBytes\":0,\"waitMs\":7,\"align\":"
-                 "\"lines\",\"cursor\":\"1.a.b.0.0.c\\u002e1\"}",
+                 "\"lines\",\"cursor\":\"2.a.b.0.0.c\\u002e1.d\"}",
                &read);
     assert_true(read.after_seq == UINT64_MAX && read.wait_ms == 7);
     assert_true(read.max_bytes.is_present && read.max_bytes.value == 0);
@@ -76,8 +77,11 @@ static void test_msg_read_params(void **state)
     assert_true(read.cursor.streams[WIRE_MSG_STDOUT].seq == 10);
     assert_true(read.cursor.streams[WIRE_MSG_STDOUT].offset_bytes == 11);
     assert_true(read.cursor.streams[WIRE_MSG_PTY].seq == 12);
+    assert_true(read.cursor.before_bytes == 13);
     parse_good(P "\"align\":\"utf8\"}", &read);
-    assert_true(read.align == WIRE_MSG_ALIGN_UTF8);
+    assert_true(read.align == WIRE_MSG_ALIGN_UTF8 && read.wants_cursor);
+    parse_good(P "\"align\":\"chunks\"}", &read);
+    assert_true(read.align == WIRE_MSG_ALIGN_NONE && read.wants_cursor);
 }
 
 struct reply {
@@ -99,7 +103,7 @@ static void write_reply(struct wire_json_writer *writer, void *context)
 
 static void test_msg_read_text(void **state)
 {
-    const struct wire_msg_cursor cursor = {{{1, 2}, {3, 0}, {0, 0}}};
+    const struct wire_msg_cursor cursor = {{{1, 2}, {3, 0}, {0, 0}}, 255};
     struct wire_msg_read_chunk chunks[] = {
         {1, WIRE_MSG_STDOUT, wire_span_text("hi"), 0},
         {2, WIRE_MSG_STDERR, wire_span_of(NULL, 0), 0},
@@ -131,7 +135,17 @@ static void test_msg_read_text(void **state)
               "18446744073709551615,\"stream\":\"pty\",\"chunk\":\"IQ==\",\"offset\":65535}],"
               "\"nextSeq\":9,\"exited\":true,\"exitCode\":-1,\"closed\":true,\"failure\":null,"
               "\"sandboxDenied\":false,\"skipped\":{\"firstSeq\":3,\"lastSeq\":5,\"bytes\":600},"
-              "\"cursor\":\"1.1.2.3.0.0.0\"}}");
+              "\"cursor\":\"2.1.2.3.0.0.0.ff\"}}");
+    free(text);
+    reply = (struct reply){.id = wire_span_text("7"),
+                           .end = {.next_seq = 9,
+                                   .skipped_first_seq = 3,
+                                   .skipped_last_seq = 5,
+                                   .skipped_bytes = 600,
+                                   .skipped_is_at_most = true}};
+    text = support_framed_text(write_reply, &reply);
+    assert_non_null(
+        strstr(text, "\"skipped\":{\"firstSeq\":3,\"lastSeq\":5,\"bytesAtMost\":600}}}"));
     free(text);
 }
 

@@ -90,6 +90,8 @@ static const struct text_row text_rows[] = {
     {WIRE_RPC_TEXT_PROCESS_STARTING, -32600, "process id ID is starting"},
     {WIRE_RPC_TEXT_NO_TERMINAL, -32600, "process id ID has no terminal"},
     {WIRE_RPC_TEXT_SPEC_OFF, -32600, "this server takes no ID specs"},
+    {WIRE_RPC_TEXT_UNKNOWN_KEY, -32600, "unknown observer key"},
+    {WIRE_RPC_TEXT_NOT_OBSERVED, -32600, "process id ID is not observed"},
 };
 
 static void test_rpc_writer_every_text(void **state)

@@ -370,7 +370,7 @@ suiteTest('a-server-that-ends-answers-what-waits', async (t, server, peer) => {
 
 const MEMBERS = ['processId', 'state', 'labels', 'tty', 'pid', 'startedAtMs', 'lastActivityAtMs',
   'nextSeq', 'bytesIn', 'bytesOut', 'retainedBytes', 'omittedBytes', 'stdinQueuedBytes',
-  'stdinWaits', 'windowBytes', 'unreadBytes', 'waits', 'exit'];
+  'stdinWaits', 'windowBytes', 'unreadBytes', 'waits', 'observers', 'exit'];
 
 suiteTest('list-tells-all', async (t, server, peer) => {
   assert.deepEqual(await peer.request('process/list', {}), { processes: [] });
@@ -390,10 +390,11 @@ suiteTest('list-tells-all', async (t, server, peer) => {
   assert.ok(entry.pid > 1 && entry.lastActivityAtMs >= entry.startedAtMs);
   assert.deepEqual({ state: entry.state, tty: entry.tty, nextSeq: entry.nextSeq,
     bytesIn: entry.bytesIn, bytesOut: entry.bytesOut, retainedBytes: entry.retainedBytes,
-    omittedBytes: entry.omittedBytes, waits: entry.waits, exit: entry.exit },
+    omittedBytes: entry.omittedBytes, waits: entry.waits, observers: entry.observers,
+    exit: entry.exit },
   { state: 'running', tty: false, nextSeq: 2, bytesIn: 5,
     bytesOut: { stdout: 5, stderr: 0, pty: 0 }, retainedBytes: 5, omittedBytes: 0, waits: null,
-    exit: null });
+    observers: { count: 0, behind: 0 }, exit: null });
   assert.equal(of(second).state, 'exited');
   checkRecord(of(second).exit, { exitCode: 9, closeReason: null });
   assert.equal(of(third).tty, true);

@@ -106,6 +106,48 @@ snapshotTest('a-megabyte-while-it-is-written', ['--retain', '1MiB'], async (t, p
   await view.waitText(lines(499999, 1), 'stdout', 30000);
 });
 
+// What a snapshot must be whatever is left out of it: the ends of what was written.
+function checkEnds(shot, stream, whole) {
+  const text = decode(shot[stream]);
+  const { bytes, at } = shot.omitted[stream] || { bytes: 0, at: text.length };
+  assert.equal(text.length + bytes, whole.length, stream);
+  assert.ok(text.slice(0, at) === whole.slice(0, at), `head of ${stream}`);
+  assert.ok(text.slice(at) === whole.slice(at + bytes), `tail of ${stream}`);
+  return { size: text.length, head: at };
+}
+
+// However much is retained, Codex's client takes the reply, and the counts stay exact.
+for (const [name, retain] of [['all', '16MiB'], ['a-part', '4MiB']]) {
+  snapshotTest(`a-reply-is-bounded-where-${name}-is-retained`, ['--retain', retain],
+    async (t, peer) => {
+      const script = `${print(0, 600000)}; echo small >&2; read x; ${print(5000000, 400000)} >&2` +
+        '; echo end >&2; sleep 1000';
+      const view = await startProcess(t, peer, { argv: sh(script), pipeStdin: true });
+      const whole = { stdout: lines(0, 600000), stderr: 'small\n' };
+      const snap = async () => {
+        const id = peer.post('process/snapshot', { processId: view.id });
+        const shot = await peer.result(id);
+        const { raw } = peer.log.find(({ msg }) => msg.id === id && !msg.method);
+        assert.ok(raw.length < 1800 * 1024, `a reply of ${raw.length} bytes`);
+        assert.ok(raw.length > 1700 * 1024, `a reply of only ${raw.length} bytes`);
+        return { stdout: checkEnds(shot, 'stdout', whole.stdout),
+          stderr: checkEnds(shot, 'stderr', whole.stderr) };
+      };
+      await view.waitText(whole.stderr, 'stderr', 30000);
+      await peer.wait(() => view.output('stdout').length === whole.stdout.length || undefined,
+        'stdout', 30000);
+      let { stdout, stderr } = await snap();
+      assert.equal(stderr.size, 6);
+      assert.ok(Math.abs(stdout.head - (stdout.size - stdout.head)) < 100, `${stdout.head}`);
+      await view.write('go\n');
+      whole.stderr += `${lines(5000000, 400000)}end\n`;
+      await peer.wait(() => view.output('stderr').length === whole.stderr.length || undefined,
+        'stderr', 30000);
+      ({ stdout, stderr } = await snap());
+      if (name === 'all') assert.ok(Math.abs(stdout.size - stderr.size) <= 1);
+    });
+}
+
 snapshotTest('refusals', [], async (t, peer) => {
   await peer.refused('process/snapshot', { processId: 'nobody' }, -32600,
     'unknown process id nobody');
