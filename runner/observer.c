@@ -337,9 +337,9 @@ void run_observers_look(struct run_proc *proc)
     }
 }
 
-static void on_end_all(struct sess_request *request)
+static void on_end_all(struct iocp_op *op)
 {
-    struct run_proc *proc = request->context;
+    struct run_proc *proc = IOCP_OWNER(op, struct run_proc, end_observers);
     proc->takes_no_observers = true;
     while (proc->observers != NULL)
         end(proc->observers, proc->observers_end);
@@ -349,8 +349,9 @@ static void on_end_all(struct sess_request *request)
 void run_observers_end(struct run_proc *proc, enum run_observing_end why)
 {
     proc->observers_end = why; /* read behind the post */
-    sess_request_init(&proc->end_observers, SESS_REQUEST_VIEW, on_end_all, run_proc_ref(proc));
-    sess_request_post(&proc->end_observers, proc->session);
+    (void)run_proc_ref(proc);
+    iocp_op_init(&proc->end_observers, sess_session_strand(proc->session), on_end_all);
+    iocp_post(&proc->end_observers);
 }
 
 uint32_t run_observers_count(const struct run_proc *proc, uint64_t next_seq, uint64_t *out_behind)

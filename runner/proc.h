@@ -55,7 +55,7 @@ struct run_proc {
     struct run_observer *observers;       /* of the session's strand, with the next: observer.h */
     bool takes_no_observers;              /* any more */
     _Atomic uint32_t observer_count;      /* with those that are on their way */
-    struct sess_request end_observers;    /* once, when it leaves the table */
+    struct iocp_op end_observers;         /* once, when it leaves the table */
     enum run_observing_end observers_end; /* and why */
     uint64_t asked_ns;                    /* when the start was asked for */
     struct run_frame *refusal; /* of a start that failed, until its id is free again; made on the */

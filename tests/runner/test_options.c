@@ -91,7 +91,8 @@ static void test_options_takes_each(void **state)
         "--workers=3", "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms", "--drain-max=2m",
         "--stdin-queue=4096", "--window=64KiB", "--resume-ring=65536", "--retain=0",
         "--retain-total=2GiB", "--max-sessions=17", "--max-sessions-per-client=18",
-        "--max-observers=0", "--max-observed=7", "--observer-queue=4KiB", "--max-message=1MiB", "--ping-interval=1h", "--send-timeout=5s");
+        "--max-observers=0", "--max-observed=7", "--observer-queue=4KiB", "--max-message=1MiB",
+        "--ping-interval=1h", "--send-timeout=5s");
     const struct run_options *o = &p.options;
     assert_string_equal(p.why.text, "");
     assert_int_equal(p.result, RUN_OPTIONS_RUN);
