@@ -263,6 +263,7 @@ static void on_retarget(struct sess_request *request)
     struct run_proc *proc = retarget->proc;
     struct run_conn *before = proc->target;
     proc->target = retarget->target;
+    proc->target_asked = false;
     if (retarget->binding != NULL) {
         bind_ring(proc);
         count_bound(retarget->binding);
@@ -344,7 +345,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     atomic_init(&proc->lane.queue, NULL);
     proc->tenure = run_tenure_ref(conn->tenure);
     proc->target = run_conn_ref(conn);
-    proc->asker = conn;
+    proc->target_asked = true;
     proc->asked_ns = conn->asked_ns;
     proc->detach_ttl_ns = start->detach_ttl_ns;
     proc->id_key = run_recent_key(conn->tenure->seed, start->id);

@@ -23,8 +23,8 @@
 struct run_proc {
     _Atomic uint32_t refs;
     struct run_tenure *tenure;
-    struct run_conn *target;      /* who hears of it, one reference; of the session's strand */
-    const struct run_conn *asker; /* who asked for the start; only compared */
+    struct run_conn *target; /* who hears of it, one reference; of the session's strand */
+    bool target_asked;       /* for the start, and waits for the answer; the same */
     struct sess_session *session;
     const struct wire_base64_codec *codec;
     struct run_notice started;               /* the start was answered */

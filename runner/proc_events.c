@@ -110,7 +110,7 @@ static void on_start(struct sess_session *session, void *context,
     (void)session;
     proc->was_started = started->result == 0;
     note_answered(proc, started->result);
-    if (proc->target == proc->asker)
+    if (proc->target_asked)
         answer_start(proc, started); /* else its connection is over: requests end with it */
     if (proc->target != NULL && proc->target->wants_lifecycle)
         tell_lifecycle(proc, started);

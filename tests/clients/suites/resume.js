@@ -7,6 +7,7 @@ const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startParams } = require('../lib/sessions');
 const { connect, ready } = require('../lib/clients');
+const { chooseSeed, randomOf } = require('../lib/random');
 const { sleep } = require('../lib/proc');
 
 function resumeTest(name, options, fn) {
@@ -14,17 +15,6 @@ function resumeTest(name, options, fn) {
     const server = await startServer(t, { args: options.args });
     await fn(t, server);
   });
-}
-
-// Numbers from 0 to 1 (mulberry32), the same for the same seed.
-function randomOf(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), 1 | state);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 // A client of one process over several connections: takes notifications in the order of their
@@ -125,7 +115,7 @@ async function finish(client) {
 }
 
 async function cutTenTimes(t, server, maxBytes) {
-  const seed = (Date.now() ^ process.pid) >>> 0;
+  const seed = chooseSeed();
   console.log(`# seed ${seed}`);
   const random = randomOf(seed);
   let peer = await ready(t, server);
