@@ -16,21 +16,22 @@
 
 /* Limits, each with its reason. */
 enum {
-    RUN_FILES_BLOCK_BYTES = 1024 * 1024,  /* fs/readBlock; Codex's server has the same */
-    RUN_FILES_PIECE_BYTES = 48 * 1024,    /* read at a time: whole base64 groups, and in cache */
-    RUN_FILES_LINKS_MAX = 40,             /* symlinks at the end of a path, as Linux has it */
-    RUN_FILES_DIRECTORY_ENTRIES = 100000, /* of fs/readDirectory: some 10 MB of reply */
-    RUN_FILES_WALK_DEPTH = 256,           /* whatever the client asks for */
-    RUN_FILES_WALK_DIRECTORIES = 100000,  /* the same */
-    RUN_FILES_WALK_ENTRIES = 100000,      /* the same: some 10 MB of reply */
-    RUN_FILES_WALK_ERRORS = 1000,         /* told; what lies behind them is missing anyway */
-    RUN_FILES_WALK_MS = 30 * 1000,        /* then what was found is the answer */
-    RUN_FILES_TREE_DEPTH = 256,           /* of remove and copy: each level is a descriptor */
-    RUN_FILES_TREE_ENTRIES = 1000 * 1000, /* the same: some minutes of work */
-    RUN_FILES_TREE_MS = 5 * 60 * 1000,    /* the same: a helper is not one client's for ever */
-    RUN_FILES_MISSING_MAX = 64,           /* paths of a watch; Codex's server has the same */
-    RUN_FILES_REAL_PATH_BYTES = 4096,     /* what the system tells of a descriptor at most */
-    RUN_FILES_ERROR_BYTES = 512           /* a text, with a path that is cut to fit */
+    RUN_FILES_BLOCK_BYTES = 1024 * 1024,     /* fs/readBlock; Codex's server has the same */
+    RUN_FILES_PIECE_BYTES = 48 * 1024,       /* read at a time: whole base64 groups, and in cache */
+    RUN_FILES_LINKS_MAX = 40,                /* symlinks at the end of a path, as Linux has it */
+    RUN_FILES_DIRECTORY_ENTRIES = 100000,    /* of fs/readDirectory: some 10 MB of reply */
+    RUN_FILES_WALK_DEPTH = 256,              /* whatever the client asks for */
+    RUN_FILES_WALK_DIRECTORIES = 100000,     /* the same */
+    RUN_FILES_WALK_ENTRIES = 100000,         /* the same: some 10 MB of reply */
+    RUN_FILES_LIST_BYTES = 32 * 1024 * 1024, /* of names or paths in one answer */
+    RUN_FILES_WALK_ERRORS = 1000,            /* told; what lies behind them is missing anyway */
+    RUN_FILES_WALK_MS = 30 * 1000,           /* then what was found is the answer */
+    RUN_FILES_TREE_DEPTH = 256,              /* of remove and copy: each level is a descriptor */
+    RUN_FILES_TREE_ENTRIES = 1000 * 1000,    /* the same: some minutes of work */
+    RUN_FILES_TREE_MS = 5 * 60 * 1000,       /* the same: a helper is not one client's for ever */
+    RUN_FILES_MISSING_MAX = 64,              /* paths of a watch; Codex's server has the same */
+    RUN_FILES_REAL_PATH_BYTES = 4096,        /* what the system tells of a descriptor at most */
+    RUN_FILES_ERROR_BYTES = 512              /* a text, with a path that is cut to fit */
 };
 #define RUN_FILES_COPY_BYTES                                                                       \
     (UINT64_C(64) << 30) /* of fs/copy: a disk is not filled by mistake                            \
@@ -41,9 +42,9 @@ struct run_files {
     struct iocp_port *port;
     int root;              /* the descriptor of --files-root, or -1: there is none */
     const char *root_text; /* as it was given */
-    char root_path[RUN_FILES_REAL_PATH_BYTES];  /* where it really lies, without a slash behind */
-    uint64_t read_limit_bytes;                  /* of fs/readFile */
-    uint32_t tree_depth, tree_entries, tree_ms; /* limits above, less in tests */
+    char root_path[RUN_FILES_REAL_PATH_BYTES]; /* where it really lies, without a slash behind */
+    uint64_t read_limit_bytes;                 /* of fs/readFile */
+    uint32_t tree_depth, tree_entries, tree_ms, walk_ms; /* limits above, less in tests */
     uint64_t copy_bytes;
 };
 
@@ -132,5 +133,25 @@ RUN_MUST_CHECK int run_file_write(struct run_file_work *work, const struct wire_
 /* Makes a directory; with `recursive` also those above it, and one that is there is good. */
 RUN_MUST_CHECK int run_file_create_directory(struct run_file_work *work,
                                              const struct wire_msg_fs *asked);
+
+/* ---- Trees ---- */
+
+/* What fs/walk found. */
+struct run_file_walk {
+    struct run_file_list entries; /* whole paths, level by level, sorted in each directory */
+    struct run_file_list errors;  /* a path, then what was wrong with it, and so on */
+    bool truncated;
+};
+/* Walks a tree, within the client's limits and ours. run_file_walk_free by the caller. */
+RUN_MUST_CHECK int run_file_walk(struct run_file_work *work, const struct wire_msg_fs *asked,
+                                 struct run_file_walk *out_walk);
+void run_file_walk_free(struct run_file_walk *walk);
+
+/* Removes a file, a symlink, or with `recursive` a tree, in which no symlink is followed. */
+RUN_MUST_CHECK int run_file_remove(struct run_file_work *work, const struct wire_msg_fs *asked);
+
+/* Copies a file, a symlink as such, or with `recursive` a tree, whose other kinds of files are left
+ * out. What was copied before an error stays. */
+RUN_MUST_CHECK int run_file_copy(struct run_file_work *work, const struct wire_msg_fs *asked);
 
 #endif

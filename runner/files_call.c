@@ -315,6 +315,19 @@ static void close_handle(struct run_request *request, const struct wire_msg_fs *
     count_call(request->conn, request->method, 0);
 }
 
+/* A number that is in use stands for the watch that has it. */
+static bool take_watch(struct run_request *request, const struct wire_msg_fs *asked)
+{
+    const struct run_file_watch *watch = request->conn->files.watch;
+    struct run_reply reply;
+    if (watch == NULL || run_file_watch_id(watch) != asked->watch_id)
+        return true;
+    wire_msg_fs_watch_reply(run_reply_begin(&reply, request->conn), request->id, false);
+    run_reply_send(&reply);
+    count_call(request->conn, request->method, 0);
+    return false;
+}
+
 static bool take_parts(struct run_request *request, struct run_file_call *call,
                        const struct wire_msg_fs *asked)
 {
@@ -324,6 +337,8 @@ static bool take_parts(struct run_request *request, struct run_file_call *call,
         return take_new_handle(request, call, asked->handle_id);
     if (request->method == WIRE_MSG_METHOD_FS_READ_BLOCK)
         return take_old_handle(request, call, asked);
+    if (request->method == WIRE_MSG_METHOD_FS_WATCH_MISSING)
+        return take_watch(request, asked);
     return true;
 }
 

@@ -63,13 +63,13 @@ void run_file_list_free(struct run_file_list *list)
 
 /* ---- Reading ---- */
 
-DIR *run_directory_open(struct run_file_work *work, const struct run_place *place)
+DIR *run_directory_open(struct run_file_work *work, const struct run_file_place *place)
 {
     if (!S_ISDIR(place->stat.st_mode)) {
         (void)run_file_fail_os(work, ENOTDIR);
         return NULL;
     }
-    int fd = run_place_open(work, place, O_RDONLY | O_DIRECTORY);
+    int fd = run_file_place_open(work, place, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return NULL;
     DIR *directory = fdopendir(fd);
@@ -104,15 +104,15 @@ mode_t run_directory_type(DIR *directory, const struct dirent *entry)
 mode_t run_directory_link_type(struct run_file_work *work, const char *path, const char *name)
 {
     struct run_file_work look = *work; /* its failure is not the work's */
-    struct run_place place;
+    struct run_file_place place;
     char *whole = malloc(strlen(path) + strlen(name) + 2);
     mode_t type = 0;
     if (whole == NULL)
         return 0;
     (void)sprintf(whole, "%s/%s", path, name);
-    if (run_place_find_object(&look, whole, RUN_PLACE_FOLLOW, false, &place) == 0) {
+    if (run_file_place_find_object(&look, whole, RUN_FILE_LINKS_FOLLOW, false, &place) == 0) {
         type = place.stat.st_mode & S_IFMT;
-        run_place_close(&place);
+        run_file_place_close(&place);
     }
     free(whole);
     return type;
@@ -150,11 +150,11 @@ int run_file_read_directory(struct run_file_work *work, const struct wire_msg_fs
                             struct run_file_list *out_list)
 {
     struct run_file_list list = {0};
-    struct run_place place;
-    if (run_place_find_object(work, asked->path, RUN_PLACE_FOLLOW, false, &place) != 0)
+    struct run_file_place place;
+    if (run_file_place_find_object(work, asked->path, RUN_FILE_LINKS_FOLLOW, false, &place) != 0)
         return -1;
     DIR *directory = run_directory_open(work, &place);
-    run_place_close(&place);
+    run_file_place_close(&place);
     if (directory == NULL)
         return -1;
     int result = read_entries(work, asked->path, directory, &list);
@@ -171,48 +171,33 @@ int run_file_read_directory(struct run_file_work *work, const struct wire_msg_fs
 /* ---- Making ---- */
 
 /* Whether the path leads to a directory. */
-static bool is_directory(struct run_file_work *work, const char *path, enum run_place_links links)
+static bool is_directory(struct run_file_work *work, const char *path, enum run_file_links links)
 {
     struct run_file_work look = *work;
-    struct run_place place;
-    if (run_place_find_object(&look, path, links, false, &place) != 0)
+    struct run_file_place place;
+    if (run_file_place_find_object(&look, path, links, false, &place) != 0)
         return false;
     bool is = S_ISDIR(place.stat.st_mode);
-    run_place_close(&place);
+    run_file_place_close(&place);
     return is;
 }
 
 static int make_one(struct run_file_work *work, const char *path, const struct wire_msg_fs *asked)
 {
-    enum run_place_links links = asked->follow_symlinks ? RUN_PLACE_LAST : RUN_PLACE_NONE;
-    struct run_place place;
+    enum run_file_links links = asked->follow_symlinks ? RUN_FILE_LINKS_LAST : RUN_FILE_LINKS_NONE;
+    struct run_file_place place;
     if (asked->recursive &&
-        is_directory(work, path, asked->follow_symlinks ? RUN_PLACE_FOLLOW : RUN_PLACE_NONE))
+        is_directory(work, path,
+                     asked->follow_symlinks ? RUN_FILE_LINKS_FOLLOW : RUN_FILE_LINKS_NONE))
         return 0;
-    if (run_place_find(work, path, links, true, &place) != 0)
+    if (run_file_place_find(work, path, links, true, &place) != 0)
         return -1;
     int result = place.parent >= 0 ? mkdirat(place.parent, place.name, 0777) : -1;
     int os_error = result == 0 ? 0 : place.parent >= 0 ? errno : EEXIST;
-    run_place_close(&place);
+    run_file_place_close(&place);
     if (os_error == EEXIST && asked->recursive && is_directory(work, path, links))
         return 0; /* somebody else has made it meanwhile */
     return os_error == 0 ? 0 : run_file_fail_os(work, os_error);
-}
-
-/* Cuts the path behind its last name but one; false: there is none. */
-static bool cut_last(char *path)
-{
-    size_t size = strlen(path);
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    while (size > 1 && path[size - 1] != '/')
-        size--;
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    bool is_shorter = size > 1;
-    if (is_shorter)
-        path[size] = 0;
-    return is_shorter;
 }
 
 /* Puts back the next name that was cut; false: it was whole. */
@@ -234,7 +219,7 @@ static int make_all(struct run_file_work *work, char *path, const struct wire_ms
 {
     size_t whole_bytes = strlen(path);
     int result = make_one(work, path, asked);
-    while (result != 0 && work->error.os_error == ENOENT && cut_last(path))
+    while (result != 0 && work->error.os_error == ENOENT && run_file_place_cut(path))
         result = make_one(work, path, asked);
     while (result == 0 && uncut(path, whole_bytes, asked->path))
         result = make_one(work, path, asked);

@@ -11,7 +11,7 @@
 
 /* Opens the directory at a place. NULL and the work's error if it is none; closedir by the caller.
  */
-DIR *run_directory_open(struct run_file_work *work, const struct run_place *place);
+DIR *run_directory_open(struct run_file_work *work, const struct run_file_place *place);
 
 /* The next entry but "." and "..". Returns 1, 0 at the end, -1 with the work's error. */
 RUN_MUST_CHECK int run_directory_next(struct run_file_work *work, DIR *directory,

@@ -28,7 +28,7 @@ static int open_root(struct run_files *files, struct run_why *out_why)
     files->root = open(files->root_text, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (files->root < 0)
         return run_why_set(out_why, -1, "--files-root %s: %s", files->root_text, strerror(errno));
-    if (run_place_real_path(&work, files->root, files->root_path) != 0)
+    if (run_file_place_real_path(&work, files->root, files->root_path) != 0)
         return run_why_set(out_why, -1, "--files-root %s: %s", files->root_text, work.error.text);
     int fd = (int)syscall(SYS_openat2, files->root, ".", &how, sizeof(how));
     if (fd < 0)
@@ -47,6 +47,7 @@ int run_files_init(struct run_files *files, struct iocp_port *port, const char *
                                 .tree_depth = RUN_FILES_TREE_DEPTH,
                                 .tree_entries = RUN_FILES_TREE_ENTRIES,
                                 .tree_ms = RUN_FILES_TREE_MS,
+                                .walk_ms = RUN_FILES_WALK_MS,
                                 .copy_bytes = RUN_FILES_COPY_BYTES};
     if (root_text == NULL || open_root(files, out_why) == 0)
         return 0;
@@ -109,9 +110,9 @@ void run_file_close(int fd)
 
 /* ---- Looking ---- */
 
-static enum run_place_links links_of(const struct wire_msg_fs *asked)
+static enum run_file_links links_of(const struct wire_msg_fs *asked)
 {
-    return asked->follow_symlinks ? RUN_PLACE_FOLLOW : RUN_PLACE_NONE;
+    return asked->follow_symlinks ? RUN_FILE_LINKS_FOLLOW : RUN_FILE_LINKS_NONE;
 }
 
 static int64_t ms_of(const struct statx_timestamp *time)
@@ -122,22 +123,23 @@ static int64_t ms_of(const struct statx_timestamp *time)
 int run_file_metadata(struct run_file_work *work, const struct wire_msg_fs *asked,
                       struct wire_msg_fs_metadata *out)
 {
-    struct run_place place;
+    struct run_file_place place;
     struct statx stat;
     bool is_symlink = false;
-    enum run_place_links links = asked->follow_symlinks ? RUN_PLACE_LAST : RUN_PLACE_NONE;
-    int result = run_place_find_object(work, asked->path, links, false, &place);
+    enum run_file_links links = asked->follow_symlinks ? RUN_FILE_LINKS_LAST : RUN_FILE_LINKS_NONE;
+    int result = run_file_place_find_object(work, asked->path, links, false, &place);
     if (result == 0 && S_ISLNK(place.stat.st_mode)) {
         is_symlink = true;
-        run_place_close(&place);
-        result = run_place_find_object(work, asked->path, RUN_PLACE_FOLLOW, false, &place);
+        run_file_place_close(&place);
+        result =
+            run_file_place_find_object(work, asked->path, RUN_FILE_LINKS_FOLLOW, false, &place);
     }
     if (result != 0)
         return -1;
     result = statx(place.object, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stat);
     if (result != 0)
         result = run_file_fail_os(work, errno);
-    run_place_close(&place);
+    run_file_place_close(&place);
     if (result != 0)
         return -1;
     *out = (struct wire_msg_fs_metadata){
@@ -155,11 +157,11 @@ int run_file_canonicalize(struct run_file_work *work, const struct wire_msg_fs *
                           char **out_uri)
 {
     char path[RUN_FILES_REAL_PATH_BYTES];
-    struct run_place place;
-    if (run_place_find_object(work, asked->path, RUN_PLACE_FOLLOW, false, &place) != 0)
+    struct run_file_place place;
+    if (run_file_place_find_object(work, asked->path, RUN_FILE_LINKS_FOLLOW, false, &place) != 0)
         return -1;
-    int result = run_place_real_path(work, place.object, path);
-    run_place_close(&place);
+    int result = run_file_place_real_path(work, place.object, path);
+    run_file_place_close(&place);
     if (result != 0)
         return -1;
     size_t capacity = WIRE_MSG_PATH_URI_BYTES(strlen(path));
@@ -179,16 +181,16 @@ int run_file_canonicalize(struct run_file_work *work, const struct wire_msg_fs *
 int run_file_open(struct run_file_work *work, const struct wire_msg_fs *asked, int *out_fd,
                   uint64_t *out_size_bytes)
 {
-    struct run_place place;
-    if (run_place_find_object(work, asked->path, links_of(asked), false, &place) != 0)
+    struct run_file_place place;
+    if (run_file_place_find_object(work, asked->path, links_of(asked), false, &place) != 0)
         return -1;
     int fd = -1;
     if (S_ISREG(place.stat.st_mode))
-        fd = run_place_open(work, &place, O_RDONLY);
+        fd = run_file_place_open(work, &place, O_RDONLY);
     else
         (void)run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path `%.300s` is not a file",
                             asked->path);
-    run_place_close(&place);
+    run_file_place_close(&place);
     if (fd < 0)
         return -1;
     *out_fd = fd;

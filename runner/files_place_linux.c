@@ -22,8 +22,8 @@ static void proc_path(int fd, char out_path[PROC_BYTES])
     (void)snprintf(out_path, PROC_BYTES, "/proc/self/fd/%d", fd);
 }
 
-int run_place_real_path(struct run_file_work *work, int fd,
-                        char out_path[RUN_FILES_REAL_PATH_BYTES])
+int run_file_place_real_path(struct run_file_work *work, int fd,
+                             char out_path[RUN_FILES_REAL_PATH_BYTES])
 {
     char link[PROC_BYTES];
     struct stat stat;
@@ -71,10 +71,10 @@ static int open_how(int at, const char *path, int flags, uint64_t resolve)
 
 /* Opens a path with O_PATH as far as links and the files root allow; symlinks are followed. */
 static int open_path(struct run_file_work *work, const char *path, int flags,
-                     enum run_place_links links)
+                     enum run_file_links links)
 {
     const struct run_files *files = work->files;
-    uint64_t resolve = links == RUN_PLACE_NONE ? RESOLVE_NO_SYMLINKS : 0;
+    uint64_t resolve = links == RUN_FILE_LINKS_NONE ? RESOLVE_NO_SYMLINKS : 0;
     const char *rest = path;
     int at = AT_FDCWD, fd;
     if (files->root >= 0) {
@@ -92,7 +92,7 @@ static int open_path(struct run_file_work *work, const char *path, int flags,
         fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (fd < 0 && errno == EXDEV && files->root >= 0)
         return fail_outside(work, path);
-    if (fd < 0 && errno == ELOOP && links == RUN_PLACE_NONE)
+    if (fd < 0 && errno == ELOOP && links == RUN_FILE_LINKS_NONE)
         return run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path contains a symbolic link");
     return fd >= 0 ? fd : run_file_fail_os(work, errno);
 }
@@ -111,8 +111,8 @@ static char *split(char *path)
     return name;
 }
 
-static int find_directory(struct run_file_work *work, const char *path, enum run_place_links links,
-                          struct run_place *place)
+static int find_directory(struct run_file_work *work, const char *path, enum run_file_links links,
+                          struct run_file_place *place)
 {
     place->object = open_path(work, path, O_DIRECTORY, links);
     if (place->object < 0)
@@ -123,8 +123,8 @@ static int find_directory(struct run_file_work *work, const char *path, enum run
 }
 
 /* Looks for the name in the directory, which is a path up to its last slash. */
-static int find_name(struct run_file_work *work, char *path, char *name, enum run_place_links links,
-                     struct run_place *place)
+static int find_name(struct run_file_work *work, char *path, char *name, enum run_file_links links,
+                     struct run_file_place *place)
 {
     if (strlen(name) > NAME_MAX)
         return run_file_fail_os(work, ENAMETOOLONG);
@@ -144,7 +144,8 @@ static int find_name(struct run_file_work *work, char *path, char *name, enum ru
 }
 
 /* The path that a symlink stands for, from its directory's real path on. */
-static int read_link(struct run_file_work *work, const struct run_place *place, char **out_path)
+static int read_link(struct run_file_work *work, const struct run_file_place *place,
+                     char **out_path)
 {
     char target[PATH_MAX], directory[RUN_FILES_REAL_PATH_BYTES] = "";
     ssize_t size = readlinkat(place->object, "", target, sizeof(target) - 1);
@@ -153,7 +154,7 @@ static int read_link(struct run_file_work *work, const struct run_place *place, 
     target[size] = 0;
     if (target[0] == '/' && work->files->root >= 0)
         return fail_outside(work, target); /* as it is for symlinks inside a path */
-    if (target[0] != '/' && run_place_real_path(work, place->parent, directory) != 0)
+    if (target[0] != '/' && run_file_place_real_path(work, place->parent, directory) != 0)
         return -1;
     char *path = malloc(strlen(directory) + (size_t)size + 2);
     if (path == NULL)
@@ -164,13 +165,14 @@ static int read_link(struct run_file_work *work, const struct run_place *place, 
 }
 
 /* Asks the sandbox about where the place really is. */
-static int check_sandbox(struct run_file_work *work, const struct run_place *place, bool writes)
+static int check_sandbox(struct run_file_work *work, const struct run_file_place *place,
+                         bool writes)
 {
     char path[RUN_FILES_REAL_PATH_BYTES + NAME_MAX + 2];
     if (work->allows == NULL)
         return 0;
     int fd = place->parent >= 0 ? place->parent : place->object;
-    if (run_place_real_path(work, fd, path) != 0)
+    if (run_file_place_real_path(work, fd, path) != 0)
         return -1;
     if (place->parent >= 0) {
         size_t size = strlen(path);
@@ -179,31 +181,31 @@ static int check_sandbox(struct run_file_work *work, const struct run_place *pla
     return work->allows(work->context, path, writes) ? 0 : run_file_fail_os(work, EACCES);
 }
 
-static int find_step(struct run_file_work *work, char *path, enum run_place_links links,
-                     struct run_place *place)
+static int find_step(struct run_file_work *work, char *path, enum run_file_links links,
+                     struct run_file_place *place)
 {
-    *place = (struct run_place){.parent = -1, .object = -1};
+    *place = (struct run_file_place){.parent = -1, .object = -1};
     char *name = split(path);
     return name == NULL ? find_directory(work, path, links, place)
                         : find_name(work, path, name, links, place);
 }
 
-static bool is_link(const struct run_place *place)
+static bool is_link(const struct run_file_place *place)
 {
     return place->object >= 0 && S_ISLNK(place->stat.st_mode);
 }
 
 /* Finds the place of text, which is freed. */
-static int find(struct run_file_work *work, char *text, enum run_place_links links,
-                struct run_place *place)
+static int find(struct run_file_work *work, char *text, enum run_file_links links,
+                struct run_file_place *place)
 {
     for (unsigned steps = 0;; steps++) {
         int result = find_step(work, text, links, place);
         char *next = NULL;
-        if (result == 0 && links == RUN_PLACE_NONE && is_link(place))
+        if (result == 0 && links == RUN_FILE_LINKS_NONE && is_link(place))
             result =
                 run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path contains a symbolic link");
-        bool goes_on = result == 0 && links == RUN_PLACE_FOLLOW && is_link(place);
+        bool goes_on = result == 0 && links == RUN_FILE_LINKS_FOLLOW && is_link(place);
         if (goes_on && steps == RUN_FILES_LINKS_MAX)
             result = run_file_fail_os(work, ELOOP);
         else if (goes_on)
@@ -211,18 +213,18 @@ static int find(struct run_file_work *work, char *text, enum run_place_links lin
         free(text);
         if (result != 0 || !goes_on) {
             if (result != 0)
-                run_place_close(place);
+                run_file_place_close(place);
             return result;
         }
-        run_place_close(place);
+        run_file_place_close(place);
         text = next;
     }
 }
 
-int run_place_find(struct run_file_work *work, const char *path, enum run_place_links links,
-                   bool writes, struct run_place *out_place)
+int run_file_place_find(struct run_file_work *work, const char *path, enum run_file_links links,
+                        bool writes, struct run_file_place *out_place)
 {
-    struct run_place place;
+    struct run_file_place place;
     if (path[0] != '/')
         return run_file_fail_os(work, EINVAL);
     char *text = strdup(path);
@@ -231,28 +233,29 @@ int run_place_find(struct run_file_work *work, const char *path, enum run_place_
     if (find(work, text, links, &place) != 0)
         return -1;
     if (check_sandbox(work, &place, writes) != 0) {
-        run_place_close(&place);
+        run_file_place_close(&place);
         return -1;
     }
     *out_place = place;
     return 0;
 }
 
-int run_place_find_object(struct run_file_work *work, const char *path, enum run_place_links links,
-                          bool writes, struct run_place *out_place)
+int run_file_place_find_object(struct run_file_work *work, const char *path,
+                               enum run_file_links links, bool writes,
+                               struct run_file_place *out_place)
 {
-    struct run_place place;
-    if (run_place_find(work, path, links, writes, &place) != 0)
+    struct run_file_place place;
+    if (run_file_place_find(work, path, links, writes, &place) != 0)
         return -1;
     if (place.object < 0) {
-        run_place_close(&place);
+        run_file_place_close(&place);
         return run_file_fail_os(work, ENOENT);
     }
     *out_place = place;
     return 0;
 }
 
-int run_place_open(struct run_file_work *work, const struct run_place *place, int flags)
+int run_file_place_open(struct run_file_work *work, const struct run_file_place *place, int flags)
 {
     char path[PROC_BYTES];
     proc_path(place->object, path);
@@ -260,9 +263,24 @@ int run_place_open(struct run_file_work *work, const struct run_place *place, in
     return fd >= 0 ? fd : run_file_fail_os(work, errno);
 }
 
-void run_place_close(struct run_place *place)
+void run_file_place_close(struct run_file_place *place)
 {
     run_file_close(place->object);
     run_file_close(place->parent);
     place->parent = place->object = -1;
+}
+
+bool run_file_place_cut(char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 1 && path[size - 1] != '/')
+        size--;
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    bool is_shorter = size > 1;
+    if (is_shorter)
+        path[size] = 0;
+    return is_shorter;
 }

@@ -17,6 +17,9 @@ void run_file_watch_begin(struct run_file_watch *watch, struct run_conn *conn);
 /* Ends it: nothing is told any more. On the connection's strand. */
 void run_file_watch_end(struct run_file_watch *watch);
 
+/* Its number, the client's. */
+uint64_t run_file_watch_id(const struct run_file_watch *watch);
+
 /* Looks at the paths and makes a watch of them. *out_watch is NULL if there is nothing to wait for:
  * a path is there already, one leads through a symlink, or the system has no watch left. On a
  * helper. */

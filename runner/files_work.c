@@ -77,6 +77,26 @@ static void work_write(struct run_file_call *call)
     reply_done(call, run_file_write(&call->work, &call->asked, call->data, call->data_bytes));
 }
 
+static void work_remove(struct run_file_call *call)
+{
+    reply_done(call, run_file_remove(&call->work, &call->asked));
+}
+
+static void work_copy(struct run_file_call *call)
+{
+    reply_done(call, run_file_copy(&call->work, &call->asked));
+}
+
+static void work_watch(struct run_file_call *call)
+{
+    struct run_file_message message;
+    if (run_file_watch_make(&call->work, &call->asked, &call->watch) != 0 ||
+        !begin(call, &message, 0))
+        return;
+    wire_msg_fs_watch_reply(&message.writer, run_file_call_id(call), call->watch != NULL);
+    end(call, &message);
+}
+
 static void work_create_directory(struct run_file_call *call)
 {
     reply_done(call, run_file_create_directory(&call->work, &call->asked));
@@ -239,6 +259,49 @@ static void work_read_directory(struct run_file_call *call)
     run_file_list_free(&list);
 }
 
+static void write_uri(struct wire_json_writer *writer, const char *path, const char *error,
+                      bool is_directory)
+{
+    char uri[WIRE_MSG_PATH_URI_BYTES(2 * RUN_FILES_REAL_PATH_BYTES)];
+    if (wire_msg_path_to_uri(wire_span_text(path), WIRE_MSG_PATH_POSIX, uri, sizeof(uri)) < 0)
+        return; /* longer than any path that the system takes */
+    if (error != NULL)
+        wire_msg_fs_walk_error(writer, uri, error);
+    else
+        wire_msg_fs_walk_entry(writer, uri, is_directory);
+}
+
+static void write_walk(struct wire_json_writer *writer, struct wire_span id,
+                       const struct run_file_walk *walk)
+{
+    const struct run_file_list *entries = &walk->entries, *errors = &walk->errors;
+    wire_msg_fs_entries_begin(writer, id);
+    for (size_t i = 0; i < entries->count; i++)
+        write_uri(writer, entries->names + entries->entries[i].name, NULL,
+                  entries->entries[i].is_directory);
+    wire_msg_fs_walk_errors(writer);
+    for (size_t i = 0; i + 1 < errors->count; i += 2)
+        write_uri(writer, errors->names + errors->entries[i].name,
+                  errors->names + errors->entries[i + 1].name, false);
+    wire_msg_fs_walk_end(writer, walk->truncated);
+}
+
+static void work_walk(struct run_file_call *call)
+{
+    struct run_file_message message;
+    struct run_file_walk walk;
+    struct wire_json_writer counter;
+    if (run_file_walk(&call->work, &call->asked, &walk) != 0)
+        return;
+    wire_json_writer_init(&counter, NULL, 0);
+    write_walk(&counter, run_file_call_id(call), &walk);
+    if (begin(call, &message, counter.needed_bytes)) {
+        write_walk(&message.writer, run_file_call_id(call), &walk);
+        end(call, &message);
+    }
+    run_file_walk_free(&walk);
+}
+
 /* ---- The call ---- */
 
 void run_file_call_work(struct iocp_help *help)
@@ -253,10 +316,11 @@ void run_file_call_work(struct iocp_help *help)
         [WIRE_MSG_METHOD_FS_CREATE_DIRECTORY] = work_create_directory,
         [WIRE_MSG_METHOD_FS_READ_DIRECTORY] = work_read_directory,
         [WIRE_MSG_METHOD_FS_CANONICALIZE] = work_canonicalize,
+        [WIRE_MSG_METHOD_FS_WALK] = work_walk,
+        [WIRE_MSG_METHOD_FS_REMOVE] = work_remove,
+        [WIRE_MSG_METHOD_FS_COPY] = work_copy,
+        [WIRE_MSG_METHOD_FS_WATCH_MISSING] = work_watch,
     };
     struct run_file_call *call = IOCP_OWNER(help, struct run_file_call, help);
-    if (works[call->method] != NULL)
-        works[call->method](call);
-    else
-        (void)run_file_fail(&call->work, WIRE_RPC_CODE_METHOD_NOT_FOUND, "not yet");
+    works[call->method](call);
 }

@@ -59,7 +59,8 @@ static bool is_impossible(int os_error)
            os_error == EISDIR || os_error == EINVAL || os_error == EBUSY || os_error == EXDEV;
 }
 
-static enum outcome link_file(struct run_file_work *work, int fd, const struct run_place *place)
+static enum outcome link_file(struct run_file_work *work, int fd,
+                              const struct run_file_place *place)
 {
     char path[32];
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -69,7 +70,7 @@ static enum outcome link_file(struct run_file_work *work, int fd, const struct r
 }
 
 /* A file without a name until it is whole. */
-static enum outcome write_nameless(struct run_file_work *work, const struct run_place *place,
+static enum outcome write_nameless(struct run_file_work *work, const struct run_file_place *place,
                                    const uint8_t *data, size_t size_bytes)
 {
     int fd = openat(place->parent, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
@@ -82,7 +83,7 @@ static enum outcome write_nameless(struct run_file_work *work, const struct run_
 }
 
 /* A file that has its name from the start, and loses it again if it cannot be written. */
-static enum outcome write_new(struct run_file_work *work, const struct run_place *place,
+static enum outcome write_new(struct run_file_work *work, const struct run_file_place *place,
                               const uint8_t *data, size_t size_bytes)
 {
     int fd = openat(place->parent, place->name,
@@ -96,7 +97,7 @@ static enum outcome write_new(struct run_file_work *work, const struct run_place
     return outcome;
 }
 
-static enum outcome create(struct run_file_work *work, const struct run_place *place,
+static enum outcome create(struct run_file_work *work, const struct run_file_place *place,
                            const uint8_t *data, size_t size_bytes)
 {
     enum outcome outcome = write_nameless(work, place, data, size_bytes);
@@ -128,7 +129,7 @@ static bool attributes_are_equal(int left, int right)
 }
 
 /* Whether a file that we make can be what the old one is. */
-static bool may_replace(const struct run_place *place)
+static bool may_replace(const struct run_file_place *place)
 {
     const struct stat *stat = &place->stat;
     return stat->st_nlink == 1 && stat->st_uid == geteuid() &&
@@ -149,7 +150,7 @@ static bool resemble(int fd, int old, const struct stat *wanted)
 
 /* The old one must still be there: else what others made since would be lost. */
 static enum outcome rename_over(struct run_file_work *work, const char *temp,
-                                const struct run_place *place)
+                                const struct run_file_place *place)
 {
     struct stat now;
     if (fstatat(place->parent, place->name, &now, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -161,7 +162,7 @@ static enum outcome rename_over(struct run_file_work *work, const char *temp,
 }
 
 static enum outcome replace_with(struct run_file_work *work, int fd, const char *temp, int old,
-                                 const struct run_place *place, struct iocp_vec data)
+                                 const struct run_file_place *place, struct iocp_vec data)
 {
     if (!resemble(fd, old, &place->stat))
         return IMPOSSIBLE;
@@ -171,7 +172,7 @@ static enum outcome replace_with(struct run_file_work *work, int fd, const char 
 }
 
 /* old is the file as it was opened for writing. */
-static enum outcome replace(struct run_file_work *work, const struct run_place *place, int old,
+static enum outcome replace(struct run_file_work *work, const struct run_file_place *place, int old,
                             const uint8_t *data, size_t size_bytes)
 {
     char temp[TEMP_BYTES];
@@ -205,7 +206,7 @@ static enum outcome overwrite(struct run_file_work *work, int fd, const uint8_t 
     return ftruncate(fd, (off_t)size_bytes) == 0 ? DONE : fail_os(work, errno);
 }
 
-static enum outcome write_old(struct run_file_work *work, const struct run_place *place,
+static enum outcome write_old(struct run_file_work *work, const struct run_file_place *place,
                               const uint8_t *data, size_t size_bytes)
 {
     if (S_ISDIR(place->stat.st_mode))
@@ -214,7 +215,7 @@ static enum outcome write_old(struct run_file_work *work, const struct run_place
         (void)run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path is not a regular file");
         return FAILED;
     }
-    int fd = run_place_open(work, place, O_WRONLY);
+    int fd = run_file_place_open(work, place, O_WRONLY);
     if (fd < 0)
         return FAILED;
     enum outcome outcome = replace(work, place, fd, data, size_bytes);
@@ -227,15 +228,16 @@ static enum outcome write_old(struct run_file_work *work, const struct run_place
 int run_file_write(struct run_file_work *work, const struct wire_msg_fs *asked, const uint8_t *data,
                    size_t size_bytes)
 {
-    enum run_place_links links = asked->follow_symlinks ? RUN_PLACE_FOLLOW : RUN_PLACE_NONE;
+    enum run_file_links links =
+        asked->follow_symlinks ? RUN_FILE_LINKS_FOLLOW : RUN_FILE_LINKS_NONE;
     enum outcome outcome = CHANGED;
     for (unsigned tries = 0; outcome == CHANGED && tries < TRIES_MAX; tries++) {
-        struct run_place place;
-        if (run_place_find(work, asked->path, links, true, &place) != 0)
+        struct run_file_place place;
+        if (run_file_place_find(work, asked->path, links, true, &place) != 0)
             return -1;
         outcome = place.object >= 0 ? write_old(work, &place, data, size_bytes)
                                     : create(work, &place, data, size_bytes);
-        run_place_close(&place);
+        run_file_place_close(&place);
     }
     if (outcome == CHANGED)
         return run_file_fail(work, WIRE_RPC_CODE_INTERNAL,
