@@ -29,6 +29,7 @@
 #define RUN_CONN_H
 
 #include "runner/conn_ack.h"
+#include "runner/files_call.h"
 #include "runner/metrics.h"
 #include "runner/observing.h"
 #include "runner/outq.h"
@@ -140,6 +141,7 @@ struct run_conn {
                         * whoever answers it later has taken the time over */
     struct run_waitings waitings;
     struct run_observings observings; /* what it observes */
+    struct run_file_calls files;
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;
