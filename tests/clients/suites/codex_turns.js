@@ -9,35 +9,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
+const { startProxy } = require('../lib/cut_proxy');
 const { call } = require('../lib/mock_model');
 const { runTurn, parseOutput } = require('../lib/codex_cli');
+const { exec, write, only, pollUntil } = require('../lib/codex_script');
 
 const BOTH = { on: ['execport', 'codex'], timeoutMs: 90000 };
 const MIB = 1048576;
-
-function exec(callId, cmd, more) {
-  return call(callId, 'exec_command', { cmd, yield_time_ms: 20000, ...more });
-}
-
-function write(callId, sessionId, chars) {
-  return call(callId, 'write_stdin', { session_id: sessionId, chars, yield_time_ms: 10000 });
-}
-
-// Exactly one output came back, and it is that of `callId`.
-function only(outputs, callId) {
-  assert.deepEqual(outputs.map((item) => item.call_id), [callId]);
-  return parseOutput(outputs[0]);
-}
-
-// Polls a session until its text is complete: the client's own window may close before it is.
-async function* pollUntil(begun, wanted) {
-  let text = begun.text;
-  for (let n = 0; text.length < wanted.length && begun.sessionId !== null && n < 5; n++) {
-    const poll = call(`poll-${n}`, 'write_stdin', { session_id: begun.sessionId, chars: '' });
-    text += parseOutput((yield [poll])[0]).text;
-  }
-  assert.equal(text, wanted);
-}
 
 test('codex/simple-command', BOTH, async (t) => {
   const server = await startServer(t);
@@ -134,6 +112,21 @@ test('codex/five-megabytes-of-output', BOTH, async (t) => {
     assert.ok(out.text.endsWith(`\n${last - 2}\n${last - 1}\n${last}\n`), out.text.slice(-100));
   }
   await runTurn(t, { url: server.url }, script());
+});
+
+// A chunk a line, faster than the client takes them: with more than 256 of them on the way it falls
+// behind itself and reads again what it has acknowledged. From the peer it loses some of that.
+test('codex/three-megabytes-of-lines', { timeoutMs: 90000 }, async (t) => {
+  const server = await startServer(t);
+  const proxy = await startProxy(t, server.url);
+  const cmd = "for ((n = 1; n <= 40000; n++)); do printf '%079d\\n' $n; done";
+  async function* script() {
+    const out = only(yield [exec('c1', cmd)], 'c1');
+    assert.equal(out.exitCode, 0);
+    assert.match(out.head, /^Original token count: 800000$/m);
+  }
+  await runTurn(t, { url: proxy.url }, script());
+  assert.deepEqual(proxy.sent('process/read'), [], 'the client fell behind');
 });
 
 // Each command waits until all ten run, so they must run at the same time; each then ends with a
