@@ -70,7 +70,8 @@ async function unusable(t, where) {
 
 test('codex-env/wrong-token', BOTH, async (t) => {
   const { url } = await startWithToken(t, ['--ws-token-sha256', 'a'.repeat(64)]);
-  await unusable(t, { environments: environments({ url, auth_bearer_token: crypto.randomUUID() }) });
+  const auth_bearer_token = crypto.randomUUID();
+  await unusable(t, { environments: environments({ url, auth_bearer_token }) });
   await unusable(t, { url }); // without any
 });
 

@@ -212,15 +212,16 @@ test('flow/a-stalled-session-can-be-terminated', OURS, async (t) => {
 });
 
 test('flow/the-end-of-a-stalled-connection-ends-its-sessions', OURS, async (t) => {
-  const { peer, pids } = await stalled(t, await startServer(t), 2, 'exec cat /dev/zero');
+  const server = await startServer(t, { args: ['--detach-ttl', '1s'] });
+  const { peer, pids } = await stalled(t, server, 2, 'exec cat /dev/zero');
   peer.destroy();
-  for (const pid of pids) await mustDie(pid, 45000, 'the flood');
+  for (const pid of pids) await mustDie(pid, 15000, 'the flood');
 });
 
 test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, async (t) => {
-  const server = await startServer(t, { args: ['--send-timeout', '1s'] });
+  const server = await startServer(t, { args: ['--send-timeout', '1s', '--detach-ttl', '1s'] });
   const { peer, pids } = await stalled(t, server, 1, 'exec cat /dev/zero');
-  for (const pid of pids) await mustDie(pid, 45000, 'the flood');
+  for (const pid of pids) await mustDie(pid, 15000, 'the flood');
   peer.transport.socket.resume();
   await peer.waitClosed('the end of the connection', 20000);
 });
