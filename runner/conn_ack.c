@@ -34,6 +34,7 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
         return;
     }
     acks->unmarked_bytes += bytes;
+    acks->unmarked_chunks++;
     proc->unmarked_bytes += bytes;
     acks->is_urgent |= read_seq > 0;
     if (read_seq > proc->unmarked_read_seq)
@@ -52,9 +53,12 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
 bool run_acks_want_ping(const struct run_conn *conn)
 {
     size_t quarter = run_conn_window_bytes(conn) / 4;
-    if (conn->acks.is_urgent || conn->acks.unmarked_count >= RUN_MARK_PROCS)
+    const struct run_acks *acks = &conn->acks;
+    if (acks->is_urgent || acks->unmarked_count >= RUN_MARK_PROCS)
         return true;
-    return conn->acks.unmarked_bytes >= (quarter < RUN_MARK_BYTES ? quarter : RUN_MARK_BYTES);
+    if (acks->unmarked_chunks >= RUN_MARK_CHUNKS)
+        return true;
+    return acks->unmarked_bytes >= (quarter < RUN_MARK_BYTES ? quarter : RUN_MARK_BYTES);
 }
 
 static void forget_unmarked(struct run_proc *proc)
@@ -79,7 +83,7 @@ static struct run_mark *mark_new(struct run_acks *acks, uint64_t now_ns)
         forget_unmarked(proc);
     }
     assert(mark->count == count);
-    acks->unmarked_bytes = acks->unmarked_count = 0;
+    acks->unmarked_bytes = acks->unmarked_count = acks->unmarked_chunks = 0;
     acks->is_urgent = false;
     return mark;
 }
@@ -152,7 +156,7 @@ void run_acks_forget(struct run_conn *conn)
         forget_unmarked(proc);
         run_proc_unref(proc);
     }
-    acks->unmarked_bytes = acks->unmarked_count = 0;
+    acks->unmarked_bytes = acks->unmarked_count = acks->unmarked_chunks = 0;
     acks->is_urgent = false;
     while (acks->oldest != NULL)
         pop_mark(acks, false);

@@ -20,12 +20,13 @@ struct run_proc;
 
 enum {
     RUN_MARK_BYTES = 256 * 1024, /* of output between two pings */
-    RUN_MARK_PROCS = 64          /* their memory stays until the pong, also when they are gone */
+    RUN_MARK_PROCS = 64,         /* their memory stays until the pong, also when they are gone */
+    RUN_MARK_CHUNKS = 64         /* a quarter of what one process may have on the way (ring.h) */
 };
 
 struct run_acks {
     struct run_proc *unmarked; /* a list of those with bytes since the last ping; references */
-    size_t unmarked_bytes, unmarked_count;
+    size_t unmarked_bytes, unmarked_count, unmarked_chunks;
     bool is_urgent;                   /* a program may wait for the pong */
     struct run_mark *oldest, *newest; /* pings without a pong */
     uint64_t last_number;

@@ -105,7 +105,7 @@ enum run_count {
     RUN_COUNT_OBSERVED,    /* bytes queued for them */
     RUN_COUNT_GAPS,
     RUN_COUNT_GAP_BYTES,
-    RUN_COUNT_FILE_CALLS,  /* by method, and in it by result */
+    RUN_COUNT_FILE_CALLS, /* by method, and in it by result */
     RUN_COUNTS = RUN_COUNT_FILE_CALLS + RUN_METRICS_FILE_METHODS * RUN_FILE_RESULTS
 };
 

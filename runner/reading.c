@@ -77,23 +77,33 @@ static bool can_go(const struct look *look)
     return false;
 }
 
-/* Whether the reply takes more bytes. Where nothing can go yet it does, until a line is no line
- * any more (msg_align.h): else its reader would ask the same again and again. */
-static bool is_full(const struct run_reading *reading, const struct look *look, size_t bytes,
-                    bool *out_is_crowded)
+/* What a chunk costs of the reply: as much as msg_read.c writes, for tiny ones are nearly nothing
+ * else, and a client that gets no whole answer after a cut may give up. */
+static uint64_t json_bytes_of(const struct run_piece *piece, size_t bytes)
 {
-    uint64_t json_bytes = (bytes + 2) / 3 * 4 + RUN_READ_CHUNK_JSON_BYTES;
+    uint64_t size_bytes = (bytes + 2) / 3 * 4 + RUN_READ_CHUNK_JSON_BYTES;
+    for (uint64_t seq = piece->seq; seq > 0; seq /= 10)
+        size_bytes++;
+    return size_bytes + (bytes < piece->size_bytes ? RUN_READ_OFFSET_JSON_BYTES : 0);
+}
+
+/* Whether the reply takes no more. Where nothing can go yet it does, until a line is no line any
+ * more (msg_align.h): else its reader would ask the same again and again. */
+static bool is_full(const struct run_reading *reading, const struct look *look,
+                    const struct run_piece *piece, size_t bytes, bool *out_is_crowded)
+{
+    uint64_t json_bytes = json_bytes_of(piece, bytes);
     *out_is_crowded = look->json_bytes + json_bytes > RUN_READ_MESSAGE_BYTES;
     if (look->count == 0)
         return false;
     return *out_is_crowded || (look->bytes + bytes > reading->ask.max_bytes && can_go(look));
 }
 
-static void show(struct look *look, enum sess_stream stream, struct wire_span bytes)
+static void show(struct look *look, const struct run_piece *piece, struct wire_span bytes)
 {
-    wire_msg_align_push(&look->align[stream], bytes);
+    wire_msg_align_push(&look->align[piece->stream], bytes);
     look->bytes += bytes.size;
-    look->json_bytes += (bytes.size + 2) / 3 * 4 + RUN_READ_CHUNK_JSON_BYTES;
+    look->json_bytes += json_bytes_of(piece, bytes.size);
     look->count++;
 }
 
@@ -117,10 +127,10 @@ static bool see(struct run_reading *reading, struct look *look)
         if (!has)
             break;
         struct wire_span rest = rest_of(reading, &piece);
-        if (rest.size > 0 && is_full(reading, look, rest.size, &is_crowded))
+        if (rest.size > 0 && is_full(reading, look, &piece, rest.size, &is_crowded))
             return is_crowded && !can_go(look);
         if (rest.size > 0)
-            show(look, piece.stream, rest);
+            show(look, &piece, rest);
         reading->end_seq = piece.seq;
     }
     reading->is_complete = true;

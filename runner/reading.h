@@ -21,7 +21,10 @@ enum {
     /* Decoded: a full ring of the default size and the two chunks beyond, so that one read without
      * a limit gives all that a cut has cost. Of chunks below some KiB the JSON leaves less room. */
     RUN_READ_BYTES = 1024 * 1024 + 2 * 64 * 1024,
-    RUN_READ_CHUNK_JSON_BYTES = 112 /* at most, around a chunk's base64 */
+    /* Around a chunk's base64, beside the digits of its number; and where a chunk is given in part.
+     */
+    RUN_READ_CHUNK_JSON_BYTES = 38,
+    RUN_READ_OFFSET_JSON_BYTES = 20
 };
 
 /* What is asked. */

@@ -29,8 +29,11 @@
 #include "sessions/request.h"
 
 enum {
-    RUN_RING_CHUNKS = 16 * 1024, /* an entry costs 40 bytes, however small its chunk is */
-    RUN_MISSED_MS = 5 * 1000     /* a client asks right after it has come back */
+    /* As many events as Codex's client buffers: with more on the way at once it falls behind
+     * itself, reads again what it has acknowledged, and may find it gone. A program that writes
+     * faster gets fewer and larger chunks, since its pipe fills meanwhile. */
+    RUN_RING_CHUNKS = 256,
+    RUN_MISSED_MS = 5 * 1000 /* a client asks right after it has come back */
 };
 
 struct run_ring {

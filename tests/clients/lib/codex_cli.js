@@ -59,31 +59,55 @@ function collect(stream) {
   return () => Buffer.concat(parts).toString('utf8');
 }
 
-async function runCli(t, env, cwd) {
-  const args = ['exec', '--skip-git-repo-check', '-c', 'features.plugins=false', 'go on'];
+function startCli(t, env, where, cwd) {
+  const args = ['exec', '--skip-git-repo-check', '-c', 'features.plugins=false',
+    ...(where.args || []), where.prompt || 'go on'];
   const child = spawn(codexProgram(), args, { cwd, env, detached: true,
     stdio: ['ignore', 'pipe', 'pipe'] });
   t.defer(() => killOwn(child.pid));
-  const stdout = collect(child.stdout);
-  const stderr = collect(child.stderr);
-  const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
-  const code = await withDeadline(ended, TURN_TIMEOUT_MS * t.settings.slow, 'the CLI');
-  return { code, log: `${stdout()}\n${stderr()}` };
+  return child;
 }
 
-// Runs a turn; `script` is as for MockModel. where: {url} or {environments: text of the file}.
-async function runTurn(t, where, script) {
+// A turn that was begun: its model, the CLI's process, its directory, and how it ends.
+class Turn {
+  constructor(t, model, child, cwd) {
+    Object.assign(this, { t, model, child, pid: child.pid, cwd });
+    const stdout = collect(child.stdout);
+    const stderr = collect(child.stderr);
+    this.closed = new Promise((resolve) => child.on('close', (code, signal) =>
+      resolve({ code, signal, log: `${stdout()}\n${stderr()}` })));
+  }
+
+  // Waits for the CLI's end, whatever it is.
+  waitEnd() {
+    return withDeadline(this.closed, TURN_TIMEOUT_MS * this.t.settings.slow, 'the CLI');
+  }
+
+  // Waits for the end of a turn that must have done what its script says.
+  async finish() {
+    const { model } = this;
+    const { code, log } = await this.waitEnd();
+    if (model.error) throw model.error;
+    assert.deepEqual(model.unexpected, [], 'the CLI asked for something else than the model');
+    assert.equal(code, 0, `status of the CLI, which said: ${log.slice(-800)}`);
+    assert.ok(model.finished, 'the turn ended before the script');
+    return model;
+  }
+}
+
+// Begins a turn; `script` is as for MockModel. where: {url} or {environments: text of the file};
+// cwd (default a new directory), args and prompt of the CLI.
+async function startTurn(t, where, script) {
   const model = new MockModel(script);
   await model.listen();
   t.defer(() => model.close());
   const home = prepareHome(t, model, where);
-  const cwd = t.dir();
-  const { code, log } = await runCli(t, cliEnv(t, home, model, where), cwd);
-  if (model.error) throw model.error;
-  assert.deepEqual(model.unexpected, [], 'the CLI asked for something else than the model');
-  assert.equal(code, 0, `status of the CLI, which said: ${log.slice(-800)}`);
-  assert.ok(model.finished, 'the turn ended before the script');
-  return model;
+  const cwd = where.cwd || t.dir();
+  return new Turn(t, model, startCli(t, cliEnv(t, home, model, where), where, cwd), cwd);
+}
+
+async function runTurn(t, where, script) {
+  return (await startTurn(t, where, script)).finish();
 }
 
 // The parts of a function_call_output's text.
@@ -98,4 +122,4 @@ function parseOutput(item) {
     exitCode: exit ? Number(exit[1]) : null, sessionId: session ? Number(session[1]) : null };
 }
 
-module.exports = { runTurn, parseOutput };
+module.exports = { startTurn, runTurn, parseOutput };

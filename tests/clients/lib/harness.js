@@ -13,18 +13,18 @@ const { taggedPids, killOwn, waitFor } = require('./proc');
 const DEFAULT_TIMEOUT_MS = 20000;
 const CLEANUP_TIMEOUT_MS = 20000;
 const REAP_TIMEOUT_MS = 10000;
-const BACKGROUND_AT_ONCE = 4;
+const BACKGROUND_AT_ONCE = 8;
 
 const tests = [];
 
 class Skip extends Error {}
 
 // options: `on` (servers, default execport only), `timeoutMs`, `background` (mostly waits, so it
-// may run beside the others).
+// takes nobody's place), `alone` (measures times that others would spoil).
 function test(name, options, fn) {
   if (tests.some((other) => other.name === name)) throw new Error(`two tests named ${name}`);
   tests.push({ name, on: ['execport'], timeoutMs: DEFAULT_TIMEOUT_MS, background: false,
-    ...options, fn });
+    alone: false, ...options, fn });
 }
 
 function withDeadline(promise, timeoutMs, what) {
@@ -127,18 +127,22 @@ function firstLines(text) {
   return line.length > 900 ? `${line.slice(0, 900)}...` : line;
 }
 
-// Runs the chosen tests: those that mostly wait at once and beside the others, the others one by
-// one.
-async function runAll(chosen, settings, report) {
-  const queue = chosen.filter((one) => one.background);
+// Runs tests, `count` at a time.
+async function runSome(queue, count, settings, report) {
   const worker = async () => {
     for (let one = queue.shift(); one; one = queue.shift()) await runOne(one, settings, report);
   };
-  const workers = Array.from({ length: BACKGROUND_AT_ONCE }, worker);
-  for (const one of chosen.filter((each) => !each.background)) {
-    await runOne(one, settings, report);
-  }
-  await Promise.all(workers);
+  await Promise.all(Array.from({ length: count }, worker));
+}
+
+// Runs the chosen tests: settings.jobs at a time, beside them those that mostly wait, and in the
+// end those that want the machine for themselves.
+async function runAll(chosen, settings, report) {
+  const of = (isIt) => chosen.filter(isIt);
+  await Promise.all([
+    runSome(of((one) => one.background), BACKGROUND_AT_ONCE, settings, report),
+    runSome(of((one) => !one.background && !one.alone), settings.jobs, settings, report)]);
+  await runSome(of((one) => one.alone), 1, settings, report);
 }
 
 module.exports = { test, tests, runAll, withDeadline, Skip };

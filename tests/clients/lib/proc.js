@@ -4,6 +4,7 @@
 // ever signalled.
 
 const fs = require('node:fs');
+const path = require('node:path');
 
 const POLL_MS = 15;
 
@@ -124,5 +125,22 @@ function descriptorFlags(pid, fd) {
   return parseInt(/^flags:\s*([0-7]+)/m.exec(text)[1], 8);
 }
 
+// Whether a process here may make cgroups of version 2 below its own: what has left the session and
+// lost its parents can be found by nothing else.
+function mayMakeCgroups() {
+  const own = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'latin1'));
+  return own !== null && ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].some((mount) => {
+    try {
+      const dir = fs.mkdtempSync(path.join(mount, own[1], 'execport-clients-'));
+      const usable = fs.existsSync(path.join(dir, 'cgroup.kill'));
+      fs.rmdirSync(dir);
+      return usable;
+    } catch {
+      return false;
+    }
+  });
+}
+
 module.exports = { sleep, waitFor, mustBecome, statFields, isAlive, parentOf, childrenOf, commandOf,
-  serverChain, servingPid, taggedPids, killOwn, mustDie, descriptorCount, descriptorFlags };
+  serverChain, servingPid, taggedPids, killOwn, mayMakeCgroups, mustDie, descriptorCount,
+  descriptorFlags };

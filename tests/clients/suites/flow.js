@@ -183,7 +183,7 @@ test('flow/the-end-of-a-stalled-connection-ends-its-sessions', OURS, async (t) =
   const server = await startServer(t, { args: ['--detach-ttl', '1s'] });
   const { peer, pids } = await stalled(t, server, 2, 'exec cat /dev/zero');
   peer.destroy();
-  for (const pid of pids) await mustDie(pid, 45000, 'the flood');
+  for (const pid of pids) await mustDie(pid, 15000, 'the flood');
 });
 
 test('flow/a-client-that-takes-nothing-for-the-send-timeout-is-dropped', OURS, async (t) => {

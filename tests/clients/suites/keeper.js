@@ -3,14 +3,12 @@
 // Children say that they live by holding a FIFO open; its end is their death.
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startProcess, startExec } = require('../lib/sessions');
 const { ready } = require('../lib/clients');
 const { Witness } = require('../lib/witness');
-const { childrenOf, killOwn, mustBecome, mustDie, serverChain, servingPid,
+const { childrenOf, killOwn, mayMakeCgroups, mustBecome, mustDie, serverChain, servingPid,
   sleep, statFields } = require('../lib/proc');
 
 const OURS = { on: ['execport'], timeoutMs: 40000 };
@@ -192,22 +190,6 @@ keeperTest('orphans-leave-no-zombies', async (t) => {
   await mustBecome(() => others().length === 0, 10000,
     `all orphans are reaped (${others().map((pid) => statFields(pid))})`);
 });
-
-// Whether a process here may make cgroups of version 2 below its own: what has left the session and
-// lost its parents can be found by nothing else.
-function mayMakeCgroups() {
-  const own = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'latin1'));
-  return own !== null && ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].some((mount) => {
-    try {
-      const dir = fs.mkdtempSync(path.join(mount, own[1], 'execport-clients-'));
-      const usable = fs.existsSync(path.join(dir, 'cgroup.kill'));
-      fs.rmdirSync(dir);
-      return usable;
-    } catch {
-      return false;
-    }
-  });
-}
 
 // terminate and the end of the connection reach what left the session's process group: at once, or,
 // where `atOnce` is false, when the server ends.

@@ -311,7 +311,7 @@ processTest('connections-do-not-see-each-others-processes', BOTH, async (t, peer
   assert.equal(mine.text(), 'mine');
 });
 
-const DETACH = { on: ['execport'], timeoutMs: 60000 };
+const DETACH = { on: ['execport'], timeoutMs: 60000, background: true };
 
 processTest('end-of-the-connection-ends-its-processes', DETACH, async (t, peer) => {
   const witness = new Witness(t);
