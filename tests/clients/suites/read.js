@@ -183,8 +183,8 @@ readTest('nothing-is-retained', { args: ['--retain', '0', '--ping-interval', '1s
     assert.deepEqual([textOf(next), next.skipped], ['cccc', { firstSeq: 1, lastSeq: 2, bytes: 6 }]);
   });
 
-// What was skipped is told exactly, or as an upper bound that is called so; a cursor makes it exact.
-// Where nothing is retained no sizes of chunks are, either: all but the first number is inside.
+// What was skipped is told exactly, or as an upper bound that is called so; a cursor makes it
+// exact. Where nothing is retained no sizes of chunks are, either: all but the first is inside.
 readTest('what-is-skipped-is-exact-or-marked',
   { args: ['--retain', '0', '--ping-interval', '1s'] }, async (t, peer) => {
     const view = await echo(t, peer);
