@@ -232,6 +232,9 @@ async function slowObserver(t, owner, server, script) {
   const { processes: [entry] } = await owner.request('process/list', {});
   assert.ok(entry.observers.count >= 1);
   assert.ok(entry.observers.behind > 100, `${entry.observers.behind} behind`);
+  // Each has its queue, and a frame of a whole chunk more.
+  const queued = await gauge(t, server, 'queue_bytes{class="observed"}');
+  assert.ok(queued > 0 && queued <= 2 * (256 * 1024 + 90000), `${queued} bytes in queues`);
   slow.transport.socket.resume();
   for (const one of [seen, quick]) {
     await one.until(() => one.closed, 'the close');
