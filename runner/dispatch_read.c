@@ -154,11 +154,11 @@ static void look(struct read_call *call)
     struct sess_view view;
     uint64_t now_ns = iocp_now_ns(call->conn->strand.port);
     uint64_t asked_bytes = reading->ask.max_bytes;
+    if (proc->target == call->conn) /* before the look: the ring gives up what is known */
+        run_ring_known(&proc->ring, proc->session, run_reading_after(&reading->ask.from));
     sess_session_view(proc->session, &view);
     reading->ask.max_bytes = limit_of(call, asked_bytes);
     run_reading_look(reading, &view, &proc->ring);
-    if (proc->target == call->conn)
-        run_ring_known(&proc->ring, proc->session, reading->start_seq); /* looked at no more */
     if (!run_reading_is_ready(reading) && now_ns < call->deadline_ns) {
         reading->ask.max_bytes = asked_bytes;
         wait_more(call, now_ns);

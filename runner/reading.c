@@ -25,8 +25,7 @@ void run_reading_start(struct wire_msg_cursor *out_from, uint64_t after_seq)
     out_from->before_bytes = WIRE_MSG_BEFORE_UNKNOWN;
 }
 
-/* Everything up to this number was given. */
-static uint64_t start_of(const struct wire_msg_cursor *from)
+uint64_t run_reading_after(const struct wire_msg_cursor *from)
 {
     uint64_t least = UINT64_MAX;
     for (int i = 0; i < WIRE_MSG_STREAMS; i++)
@@ -41,7 +40,7 @@ static void find_start(struct run_reading *reading)
     uint64_t greatest = 0;
     for (int i = 0; i < WIRE_MSG_STREAMS; i++)
         greatest = streams[i].seq > greatest ? streams[i].seq : greatest;
-    reading->start_seq = start_of(&reading->ask.from);
+    reading->start_seq = run_reading_after(&reading->ask.from);
     reading->known_seq = greatest > 0 ? greatest - 1 : 0;
 }
 
@@ -231,7 +230,7 @@ static void move_on(const struct run_reading *reading, struct reply *reply)
 /* How much comes before where the client goes on, for when what is between is lost by then. */
 static void count_before(const struct run_reading *reading, struct wire_msg_cursor *to)
 {
-    uint64_t start_seq = start_of(to);
+    uint64_t start_seq = run_reading_after(to);
     struct run_source source;
     bool has_moved = start_seq != reading->start_seq;
     run_source_init(&source, reading->view, reading->ring, start_seq,

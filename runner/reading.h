@@ -54,6 +54,9 @@ struct run_reading {
 /* The position of a client that has everything up to after_seq. */
 void run_reading_start(struct wire_msg_cursor *out_from, uint64_t after_seq);
 
+/* Everything up to this number was given to a client that stands there. */
+uint64_t run_reading_after(const struct wire_msg_cursor *from);
+
 /* Fills the reading, whose ask is set. view and ring are borrowed until it is written. */
 void run_reading_look(struct run_reading *reading, const struct sess_view *view,
                       const struct run_ring *ring);

@@ -45,6 +45,16 @@ static bool give_back(struct run_ring *ring, struct sess_session *session)
     return before == bytes;
 }
 
+/* Drops what of the sent was acknowledged: pongs come in the order of the chunks, so what is owed
+ * are the newest. What was charged beside them lets some more stay. */
+static void trim_sent(struct run_ring *ring)
+{
+    uint64_t owed = atomic_load(&ring->owed);
+    struct sess_part *sent = &ring->sent;
+    while (sent->count > 0 && sent->kept_bytes > owed)
+        (void)drop_oldest(sent);
+}
+
 static void drop_missed(struct run_ring *ring, struct sess_session *session, uint64_t up_to_seq)
 {
     uint64_t bytes = 0;
@@ -57,16 +67,7 @@ static void drop_missed(struct run_ring *ring, struct sess_session *session, uin
     /* Whoever acknowledges at the same time either sees this or is seen by what follows. */
     atomic_store(&ring->has_missed, false);
     (void)give_back(ring, session);
-}
-
-/* Drops what of the sent was acknowledged: pongs come in the order of the chunks, so what is owed
- * are the newest. What was charged beside them lets some more stay. */
-static void trim_sent(struct run_ring *ring)
-{
-    uint64_t owed = atomic_load(&ring->owed);
-    struct sess_part *sent = &ring->sent;
-    while (sent->count > 0 && sent->kept_bytes > owed)
-        (void)drop_oldest(sent);
+    trim_sent(ring); /* nobody else may come to do it while the program is silent */
 }
 
 void run_ring_push(struct run_ring *ring, const struct sess_chunk *chunk, uint64_t owed_bytes)

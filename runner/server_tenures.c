@@ -5,6 +5,8 @@
  */
 #include "runner/server.h"
 
+#include <assert.h>
+
 #include <string.h>
 
 /* Ids and keys are hexadecimal digits of random bits; some of them are as good as a hash. */
@@ -51,12 +53,16 @@ void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure
 void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure)
 {
     struct run_tenure **at = &server->tenures[bucket_number(tenure->id)];
-    while (*at != tenure)
+    while (*at != tenure) {
+        assert(*at != NULL);
         at = &(*at)->next;
+    }
     *at = tenure->next;
     at = &server->observed[bucket_number(tenure->observer_key)];
-    while (*at != tenure)
+    while (*at != tenure) {
+        assert(*at != NULL);
         at = &(*at)->next_by_key;
+    }
     *at = tenure->next_by_key;
 }
 

@@ -10,6 +10,7 @@
 #include "wire/msg_initialize.h"
 #include "wire/msg_list.h"
 #include "wire/msg_method.h"
+#include "wire/msg_observe.h"
 #include "wire/msg_output.h"
 #include "wire/msg_process.h"
 #include "wire/msg_read.h"
@@ -185,6 +186,17 @@ static int parse_read(struct fuzz *fuzz, struct wire_span params)
             CHECK(cursor.streams[i].seq == read.cursor.streams[i].seq);
             CHECK(cursor.streams[i].offset_bytes == read.cursor.streams[i].offset_bytes);
         }
+        CHECK(cursor.before_bytes == read.cursor.before_bytes);
+    }
+    return error;
+}
+
+static int parse_observe(struct fuzz *fuzz, struct wire_span params)
+{
+    struct wire_msg_process_observe observe;
+    int error = wire_msg_process_observe_parse(&fuzz->parser, params, &observe);
+    if (!error) {
+        CHECK(observe.name.data != NULL && observe.name.size <= WIRE_MSG_ID_LIMIT);
     }
     return error;
 }
@@ -194,6 +206,7 @@ static int parse_ask(struct fuzz *fuzz, enum wire_msg_method method, struct wire
     struct wire_msg_process_wait wait;
     struct wire_msg_process_snapshot snapshot;
     struct wire_msg_process_list list;
+    struct wire_msg_process_unobserve unobserve;
     int error;
     switch (method) {
     case WIRE_MSG_METHOD_PROCESS_WAIT:
@@ -204,6 +217,10 @@ static int parse_ask(struct fuzz *fuzz, enum wire_msg_method method, struct wire
         return parse_read(fuzz, params);
     case WIRE_MSG_METHOD_PROCESS_SNAPSHOT:
         return wire_msg_process_snapshot_parse(&fuzz->parser, params, &snapshot);
+    case WIRE_MSG_METHOD_PROCESS_OBSERVE:
+        return parse_observe(fuzz, params);
+    case WIRE_MSG_METHOD_PROCESS_UNOBSERVE:
+        return wire_msg_process_unobserve_parse(&fuzz->parser, params, &unobserve);
     default:
         error = wire_msg_process_list_parse(&fuzz->parser, params, &list);
         if (!error) {

@@ -232,6 +232,9 @@ async function slowObserver(t, owner, server, script) {
   const { processes: [entry] } = await owner.request('process/list', {});
   assert.ok(entry.observers.count >= 1);
   assert.ok(entry.observers.behind > 100, `${entry.observers.behind} behind`);
+  // Each has its queue, and a frame of a whole chunk more.
+  const queued = await gauge(t, server, 'queue_bytes{class="observed"}');
+  assert.ok(queued > 0 && queued <= 2 * (256 * 1024 + 90000), `${queued} bytes in queues`);
   slow.transport.socket.resume();
   for (const one of [seen, quick]) {
     await one.until(() => one.closed, 'the close');
@@ -401,29 +404,53 @@ for (const signals of [1, 2]) {
   });
 }
 
-// Begin, end, cut and exit at once, again and again; the server must be empty in the end.
-observeTest('churn', {}, async (t, owner, server) => {
-  const peers = [owner];
-  for (let i = 0; i < 3; i++) peers.push(await ready(t, server));
-  const { observerKey } = owner.initialized;
+// Numbers from 0 to below n, the same for the same seed (a linear congruence).
+function randomOf(seed) {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 4294967296) * n);
+  };
+}
+
+// Begin, end, cut, resume and exit at once, in any order; the server must be empty in the end.
+observeTest('churn', {}, async (t, firstOwner, server) => {
+  const seed = (Date.now() ^ process.pid) >>> 0;
+  console.log(`# seed ${seed}`);
+  const below = randomOf(seed);
+  const { observerKey, sessionId } = firstOwner.initialized;
   const settle = (peer, id) => peer.response(id).catch(() => {});
+  const peers = [firstOwner]; // the first is the owner
+  for (let i = 0; i < 3; i++) peers.push(await ready(t, server));
+  const replace = async (i) => {
+    peers[i].destroy();
+    await peers[i].waitClosed();
+    peers[i] = await connect(t, server.url);
+    await peers[i].request('initialize', { clientName: 'x',
+      resumeSessionId: i === 0 ? sessionId : undefined });
+    peers[i].notify('initialized', {});
+  };
   for (let round = 0; round < 60; round++) {
     const processId = `p${round}`;
-    const starting = owner.post('process/start', startParams(t, { processId,
-      argv: sh(round % 2 ? 'echo x; echo y >&2' : 'seq 1 20000; exec sleep 1000') }));
-    const peer = await ready(t, server);
-    const asked = [...peers, peer].map((one) => [one, one.post('process/observe',
-      { observerKey, processId, as: `o${round}` })]);
-    const ends = peers.map((one) => [one, one.post('process/unobserve',
-      { processId: `o${round}` })]);
-    if (round % 3 === 0) owner.post('process/terminate', { processId });
-    peer.destroy();
-    for (const [one, id] of [...asked, ...ends]) await settle(one, id);
-    await owner.response(starting);
-    owner.post('process/terminate', { processId });
-    for (const one of peers) one.log.splice(0, one.log.length - 1);
+    const asked = [[peers[0], peers[0].post('process/start', startParams(t, { processId,
+      argv: sh(below(2) ? 'echo x; echo y >&2' : 'seq 1 20000; exec sleep 1000') }))]];
+    if (below(2)) await settle(...asked[0]);
+    const acts = [
+      (peer, as) => peer.post('process/observe', { observerKey, processId, as }),
+      (peer, as) => peer.post('process/unobserve', { processId: as }),
+    ];
+    for (let i = 0; i < 12; i++) {
+      const peer = peers[below(peers.length)];
+      asked.push([peer, acts[below(3) ? 0 : 1](peer, `o${round}-${below(3)}`)]);
+      if (below(8) === 0) peers[0].post('process/terminate', { processId });
+    }
+    if (below(3) === 0) await replace(below(peers.length));
+    await Promise.all(asked.map(([peer, id]) => settle(peer, id)));
+    await peers[0].request('process/terminate', { processId });
+    for (const peer of peers) peer.log.length = 0;
   }
-  for (const one of peers.slice(1)) one.destroy();
+  await replace(0);
+  for (const peer of peers.slice(1)) peer.destroy();
   await untilNobodyObserves(t, server);
 });
 
