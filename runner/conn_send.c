@@ -5,7 +5,7 @@
  */
 #include "runner/conn.h"
 #include "runner/observer.h"
-#include "runner/proc.h"
+#include "runner/proc_events.h"
 #include "runner/server.h"
 #include "runner/tombstone.h"
 
@@ -127,6 +127,28 @@ static void add_to_write(struct run_conn *conn, struct run_frame *frame, enum ru
     conn->sending_count++;
 }
 
+/* The frame as it is sent; NULL: no memory, and the connection is told to end. */
+static struct run_frame *encoded(struct run_conn *conn, struct run_frame *frame)
+{
+    if (!frame->is_raw)
+        return frame;
+    struct run_frame *made =
+        run_proc_encode(frame->proc, conn, (const struct run_raw *)(const void *)frame->data);
+    if (made == NULL) {
+        drop(conn, frame, RUN_FRAME_OUTPUT);
+        run_conn_lose(conn);
+        return NULL;
+    }
+    assert(made->size_bytes == frame->size_bytes);
+    made->output_bytes = frame->output_bytes;
+    made->chunk_bytes = frame->chunk_bytes;
+    made->read_ns = frame->read_ns;
+    made->proc = frame->proc;
+    frame->proc = NULL;
+    run_frame_free(frame);
+    return made;
+}
+
 /* Takes a frame for the next write. A peer that has closed its side waits for our close, and not
  * for output. */
 static bool take_frame(struct run_conn *conn)
@@ -134,7 +156,11 @@ static bool take_frame(struct run_conn *conn)
     enum run_frame_class class;
     struct run_frame *frame;
     while ((frame = run_outq_pop(&conn->queue, &class)) != NULL) {
-        if (!conn->peer_closed || class == RUN_FRAME_REPLY) {
+        bool is_wanted = !conn->peer_closed || class == RUN_FRAME_REPLY;
+        if (is_wanted) {
+            frame = encoded(conn, frame);
+            if (frame == NULL)
+                return false;
             add_to_write(conn, frame, class);
             return true;
         }

@@ -23,6 +23,8 @@ void run_frame_free(struct run_frame *frame)
     if (frame == NULL)
         return;
     assert(frame->proc == NULL && frame->observer == NULL);
+    if (frame->is_raw)
+        iocp_slice_unref(&((struct run_raw *)(void *)frame->data)->slice);
     struct iocp_slice lease = frame->lease; /* the frame lies in it */
     iocp_slice_unref(&lease);
 }

@@ -53,10 +53,19 @@ struct run_frame {
     uint32_t size_bytes;     /* of data */
     uint32_t output_bytes;   /* decoded bytes of the child's output in it, and what was charged */
     uint32_t chunk_bytes;    /* of those, the bytes of output */
+    bool is_raw;             /* data is a struct run_raw; size_bytes is what it will have */
     uint64_t read_ns;        /* when they were read; 0: no output */
     struct run_proc *proc;   /* whose output is in it, one reference, or NULL */
     uint64_t read_seq;       /* of a reply: what proc's client missed up to this number; or 0 */
     struct run_observer *observer; /* who is told when it is gone, one reference, or NULL */
+};
+
+/* A chunk of output that waits as it was read, since that memory is kept anyhow; whoever takes its
+ * frame makes the message. */
+struct run_raw {
+    struct iocp_slice slice; /* one reference, if it is a frame's */
+    uint64_t seq;
+    uint8_t stream; /* enum sess_stream */
 };
 
 /* Frames in the order in which they go out; of one strand. */

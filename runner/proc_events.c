@@ -131,27 +131,59 @@ static enum wire_msg_stream stream_of(enum sess_stream stream)
     }
 }
 
-static struct run_frame *encode(const struct run_proc *proc, const struct sess_chunk *chunk)
+static size_t describe(const struct run_proc *proc, const struct run_conn *conn,
+                       const struct run_raw *raw, struct wire_msg_output *out_output)
 {
-    struct run_conn *conn = proc->target;
-    bool v0 = proc->speaks_v0;
-    struct wire_msg_output output = {
+    *out_output = (struct wire_msg_output){
         .id_json = run_proc_id_json(proc),
-        .chunk = wire_span_of(chunk->slice.data, chunk->slice.size_bytes),
-        .seq = chunk->seq,
-        .stream = stream_of(chunk->stream),
+        .chunk = wire_span_of(raw->slice.data, raw->slice.size_bytes),
+        .seq = raw->seq,
+        .stream = stream_of((enum sess_stream)raw->stream),
         .framing = conn->framing == RUN_FRAMING_WS ? WIRE_RPC_WEBSOCKET : WIRE_RPC_LINE,
     };
-    size_t size =
-        v0 ? wire_msg_command_output_size(&output) : wire_msg_process_output_size(&output);
+    return proc->speaks_v0 ? wire_msg_command_output_size(out_output)
+                           : wire_msg_process_output_size(out_output);
+}
+
+struct run_frame *run_proc_encode(const struct run_proc *proc, struct run_conn *conn,
+                                  const struct run_raw *raw)
+{
+    struct wire_msg_output output;
+    size_t size = describe(proc, conn, raw, &output);
     struct run_frame *frame = run_frame_new(conn->strand.port, (uint32_t)size);
     if (frame == NULL)
         return NULL;
-    if (v0)
+    if (proc->speaks_v0)
         wire_msg_command_output_write(&output, proc->codec, frame->data);
     else
         wire_msg_process_output_write(&output, proc->codec, frame->data);
     return frame;
+}
+
+/* A frame that is encoded when its turn comes. */
+static struct run_frame *keep_raw(const struct run_proc *proc, const struct run_raw *raw)
+{
+    struct wire_msg_output output;
+    struct run_conn *conn = proc->target;
+    struct run_frame *frame = run_frame_new(conn->strand.port, sizeof(*raw));
+    if (frame == NULL)
+        return NULL;
+    struct run_raw *kept = (struct run_raw *)(void *)frame->data;
+    *kept = *raw;
+    kept->slice = iocp_slice_ref(&raw->slice);
+    frame->is_raw = true;
+    frame->size_bytes = (uint32_t)describe(proc, conn, raw, &output);
+    return frame;
+}
+
+/* What waits is not encoded as long as it waits, unless its slab is kept for little. */
+static struct run_frame *make_frame(const struct run_proc *proc, const struct sess_chunk *chunk)
+{
+    const struct run_raw raw = {chunk->slice, chunk->seq, (uint8_t)chunk->stream};
+    bool will_wait = run_outq_bytes(&proc->target->queue, RUN_FRAME_OUTPUT) >= RUN_WRITE_BYTES;
+    bool is_worth_it = raw.slice.size_bytes >= iocp_slice_pins(&raw.slice) / 4;
+    return will_wait && is_worth_it ? keep_raw(proc, &raw)
+                                    : run_proc_encode(proc, proc->target, &raw);
 }
 
 /* Queues a frame behind those of the same session. */
@@ -180,7 +212,7 @@ static void tell_owner(struct run_proc *proc, const struct sess_chunk *chunk)
         run_metrics_add(&proc->tenure->server->metrics, RUN_COUNT_DROPPED, chunk->slice.size_bytes);
         return;
     }
-    struct run_frame *frame = encode(proc, chunk);
+    struct run_frame *frame = make_frame(proc, chunk);
     if (frame == NULL) {
         run_metrics_add(target->metrics, RUN_COUNT_UNENCODABLE, chunk->slice.size_bytes);
         run_conn_lose(target);

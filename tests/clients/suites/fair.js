@@ -8,9 +8,10 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('../lib/harness');
 const { spawnServer, startServer } = require('../lib/server');
-const { sh, startProcess } = require('../lib/sessions');
+const { sh, startExec, startProcess } = require('../lib/sessions');
+const { readyV0 } = require('../lib/v0');
 const { connectStdio, connectUnixLines, initialize, ready } = require('../lib/clients');
-const { stall, stalled } = require('../lib/flood');
+const { mustStall, stall, stalled, toldArgv } = require('../lib/flood');
 const { Witness } = require('../lib/witness');
 
 const OURS = { on: ['execport'], timeoutMs: 60000 };
@@ -67,6 +68,40 @@ overAll('an-echo-passes-fifty-floods', async (t, peer) => {
   const bytes = outputOfOthers(passed.slice(reply), echo.id);
   assert.ok(bytes <= PASSED_MAX, `${bytes} bytes passed between the reply and the echo`);
 });
+
+// ---- What waited ----
+
+// Enough to fill a window, the connection's queue and the system's buffers.
+const SEQ_LAST = 2000000;
+
+function isWholeSeq(text) {
+  return text.startsWith('1\n2\n3\n') && text.endsWith(`\n${SEQ_LAST}\n`) &&
+    text.length === text.lastIndexOf('\n') + 1 && text.split('\n').length === SEQ_LAST + 1;
+}
+
+overAll('floods-that-waited-arrive-whole', async (t, peer) => {
+  const { views } = await stall(t, peer, 2, `exec seq 1 ${SEQ_LAST}`);
+  peer.transport.resume();
+  for (const view of views) {
+    await view.waitClosed(40000);
+    assert.ok(isWholeSeq(view.text()), 'the bytes differ');
+  }
+});
+
+for (const kind of ['ws', 'stdio']) {
+  test(`fair/floods-that-waited-arrive-whole/v0-${kind}`, OURS, async (t) => {
+    const { peer } = await readyV0(t, kind);
+    const witness = new Witness(t);
+    const argv = toldArgv(witness, `exec seq 1 ${SEQ_LAST}`);
+    const exec = await startExec(t, peer, { argv });
+    peer.transport.pause();
+    const [pid] = await witness.waitLines(1);
+    await mustStall(t, Number(pid));
+    peer.transport.resume();
+    await exec.waitExit(40000);
+    assert.ok(isWholeSeq(exec.text()), 'the bytes differ');
+  });
+}
 
 // ---- Writing without reading ----
 
