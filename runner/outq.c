@@ -34,6 +34,7 @@ void run_outq_init(struct run_outq *queue)
         atomic_init(&queue->bytes[i], 0);
         queue->ready[i] = (struct run_frame_list){0};
     }
+    queue->holds_output = false;
 }
 
 void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct run_frame *frame)
@@ -77,7 +78,8 @@ void run_outq_collect(struct run_outq *queue)
 
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class)
 {
-    for (unsigned class = 0; class < RUN_FRAME_CLASSES; class ++) {
+    unsigned classes = queue->holds_output ? RUN_FRAME_OUTPUT : RUN_FRAME_CLASSES;
+    for (unsigned class = 0; class < classes; class ++) {
         struct run_frame_list *list = &queue->ready[class];
         struct run_frame *frame = list->head;
         if (frame == NULL)

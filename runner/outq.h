@@ -39,6 +39,7 @@ struct run_outq {
     _Atomic(struct run_frame *) incoming[RUN_FRAME_CLASSES];
     _Atomic size_t bytes[RUN_FRAME_CLASSES]; /* pushed and not yet dropped or sent */
     struct run_frame_list ready[RUN_FRAME_CLASSES];
+    bool holds_output; /* only replies are popped; of the connection's strand */
 };
 
 /* Leases a frame of size_bytes. NULL: out of memory. Any thread, cheapest on a worker. */
@@ -56,8 +57,9 @@ void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct ru
 /* Moves what was pushed to the ready lists. On the connection's strand. */
 void run_outq_collect(struct run_outq *queue);
 
-/* The next frame to send, replies first; NULL if there is none. The caller owns it, and calls
- * run_outq_sent for it when it is on its way or dropped. On the connection's strand. */
+/* The next frame to send, replies first; NULL if there is none, or none that may go. The caller
+ * owns it, and calls run_outq_sent for it when it is on its way or dropped. On the connection's
+ * strand. */
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class);
 
 /* Takes the bytes of a popped frame out of the count. */

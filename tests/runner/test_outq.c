@@ -79,6 +79,25 @@ static void test_replies_overtake_output_and_keep_their_order(void **state)
     assert_int_equal(run_outq_bytes(&queue, RUN_FRAME_REPLY), 0);
 }
 
+static void test_output_is_held_back_while_replies_go(void **state)
+{
+    struct run_outq queue;
+    enum run_frame_class class;
+    struct note note;
+    (void)state;
+    run_outq_init(&queue);
+    queue.holds_output = true;
+    push(&queue, RUN_FRAME_OUTPUT, 0, 0);
+    push(&queue, RUN_FRAME_REPLY, 1, 0);
+    run_outq_collect(&queue);
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_REPLY);
+    assert_false(pop(&queue, &class, &note));
+    queue.holds_output = false;
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_OUTPUT);
+}
+
 struct pusher {
     struct run_outq *queue;
     uint32_t index;
@@ -128,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_overtake_output_and_keep_their_order),
+        cmocka_unit_test(test_output_is_held_back_while_replies_go),
         cmocka_unit_test(test_reply_is_sent_before_the_output_that_followed_it),
     };
     return cmocka_run_group_tests_name("runner/outq", tests, open_port, close_port);
