@@ -89,6 +89,7 @@ static void mark_frame(struct read_call *call, struct run_frame *frame, uint64_t
         return;
     frame->proc = run_proc_ref(proc);
     frame->read_seq = known_seq;
+    run_ring_gave(&proc->ring, known_seq);
 }
 
 static void answer(struct read_call *call)
