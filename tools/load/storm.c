@@ -121,6 +121,17 @@ static int open_link(struct storm_link *link)
     return 0;
 }
 
+/* Whether one more may begin now. New clients wait for the starts of those before, too: thousands
+ * of programs that start at once would leave the server no processor. */
+static bool may_open(const struct storm *storm)
+{
+    unsigned begun = storm->in_state[STORM_GREETING];
+
+    if (storm->links[storm->link_count - 1].session_id[0] == '\0')
+        begun += storm->in_state[STORM_READING];
+    return begun < STORM_GREETINGS;
+}
+
 /* Opens what is closed, as far as the server lets so many greet at once. */
 static int open_some(struct storm *storm)
 {
@@ -131,8 +142,7 @@ static int open_some(struct storm *storm)
             storm->retries++;
             close_link(link);
         }
-        if (link->state == STORM_CLOSED && storm->in_state[STORM_GREETING] < STORM_GREETINGS &&
-            open_link(link) != 0)
+        if (link->state == STORM_CLOSED && may_open(storm) && open_link(link) != 0)
             return LOAD_FAILED;
     }
     return 0;
@@ -168,7 +178,7 @@ static bool run_until(struct storm *storm, uint64_t deadline_ns, bool (*is_done)
 static bool are_ready_or_can_go_on(struct storm *storm)
 {
     unsigned closed = storm->in_state[STORM_CLOSED];
-    bool can_open = closed > 0 && storm->in_state[STORM_GREETING] < STORM_GREETINGS;
+    bool can_open = closed > 0 && may_open(storm);
 
     for (unsigned i = 0; i < storm->link_count && !can_open; i++)
         can_open = storm->links[i].is_broken;
