@@ -252,7 +252,7 @@ void run_process_read(struct run_request *request)
     }
     struct run_proc *proc = run_proc_find(conn, asked.process_id);
     if (proc == NULL) {
-        run_reply_text(conn, request->id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, asked.process_id);
+        run_dispatch_refuse_process(request, asked.process_id);
         return;
     }
     struct read_call *call = call_new(request, proc, &asked);
