@@ -114,6 +114,7 @@ static void discard_queue(struct run_conn *conn)
 {
     enum run_frame_class class;
     struct run_frame *frame;
+    conn->queue.holds_output = false;
     run_outq_collect(&conn->queue);
     while ((frame = run_outq_pop(&conn->queue, &class)) != NULL)
         drop(conn, frame, class);

@@ -86,6 +86,7 @@ static void on_bound(struct run_binding *binding)
 {
     struct resuming *resuming = IOCP_OWNER(binding, struct resuming, binding);
     struct run_conn *conn = binding->conn;
+    conn->queue.holds_output = false;
     if (atomic_load(&binding->failed))
         run_conn_drop(conn); /* it could not be told all */
     else if (run_conn_is_open(conn) && conn->tenure != NULL)
@@ -100,6 +101,7 @@ static void refuse(struct resuming *resuming)
     const struct run_resume *resume = &resuming->resume;
     bool unknown = resume->outcome == RUN_RESUME_UNKNOWN;
     resume->conn->greeting = RUN_GREETING_NONE;
+    resume->conn->queue.holds_output = false;
     run_reply_text(resume->conn, request_id_of(resuming),
                    unknown ? WIRE_RPC_TEXT_UNKNOWN_SESSION : WIRE_RPC_TEXT_ALREADY_ATTACHED,
                    wire_span_text(resume->id));
@@ -145,6 +147,7 @@ static void resume_tenure(struct run_request *request, const struct wire_msg_ini
     resuming->resume.done = on_resumed;
     resuming->resume.take_over = asked->take_over;
     conn->greeting = RUN_GREETING_RESUMING;
+    conn->queue.holds_output = true; /* what is told of its processes comes behind the answer */
     run_resume_start(&resuming->resume, conn);
 }
 

@@ -89,6 +89,7 @@ static void mark_frame(struct read_call *call, struct run_frame *frame, uint64_t
         return;
     frame->proc = run_proc_ref(proc);
     frame->read_seq = known_seq;
+    run_ring_gave(&proc->ring, known_seq);
 }
 
 static void answer(struct read_call *call)
@@ -251,7 +252,7 @@ void run_process_read(struct run_request *request)
     }
     struct run_proc *proc = run_proc_find(conn, asked.process_id);
     if (proc == NULL) {
-        run_reply_text(conn, request->id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, asked.process_id);
+        run_dispatch_refuse_process(request, asked.process_id);
         return;
     }
     struct read_call *call = call_new(request, proc, &asked);

@@ -170,7 +170,7 @@ void run_process_snapshot(struct run_request *request)
     }
     struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
     if (proc == NULL) {
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, asked.process_id);
+        run_dispatch_refuse_process(request, asked.process_id);
         return;
     }
     struct run_call *call = run_call_new(request->conn, SESS_REQUEST_VIEW, request->id,

@@ -214,6 +214,8 @@ struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out
     *out_class = RUN_FRAME_REPLY;
     if (queue->replies.head != NULL)
         return pop_frame(&queue->replies);
+    if (queue->holds_output)
+        return NULL;
     *out_class = RUN_FRAME_OUTPUT;
     if ((frame = pop_output(queue)) != NULL)
         return frame;
@@ -223,7 +225,7 @@ struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out
 
 struct run_frame *run_outq_pop_observed(struct run_outq *queue)
 {
-    if (queue->replies.head != NULL || queue->observed.head == NULL)
+    if (queue->replies.head != NULL || queue->holds_output || queue->observed.head == NULL)
         return NULL;
     return pop_frame(&queue->observed);
 }

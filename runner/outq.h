@@ -92,6 +92,7 @@ struct run_outq {
     struct run_lane shared; /* frames without a lane of their own here */
     struct run_line fresh, regular;
     int32_t fresh_credit_bytes; /* what fresh lanes may send before a regular one does */
+    bool holds_output; /* only replies are popped; of the connection's strand */
 };
 
 /* Leases a frame of size_bytes. NULL: out of memory. Any thread, cheapest on a worker. */
@@ -110,8 +111,9 @@ void run_outq_push(struct run_outq *queue, enum run_frame_class class, struct ru
 /* Moves what was pushed to where it waits its turn. On the connection's strand. */
 void run_outq_collect(struct run_outq *queue);
 
-/* The next frame to send, replies first; NULL if there is none. The caller owns it, and calls
- * run_outq_sent for it when it is on its way or dropped. On the connection's strand. */
+/* The next frame to send, replies first; NULL if there is none, or none that may go. The caller
+ * owns it, and calls run_outq_sent for it when it is on its way or dropped. On the connection's
+ * strand. */
 struct run_frame *run_outq_pop(struct run_outq *queue, enum run_frame_class *out_class);
 
 /* The next frame of what is observed, or NULL, also while replies wait. For one among others, so

@@ -108,8 +108,16 @@ void run_ring_known(struct run_ring *ring, struct sess_session *session, uint64_
     drop_missed(ring, session, seq);
 }
 
+void run_ring_gave(struct run_ring *ring, uint64_t seq)
+{
+    if (seq > ring->given_seq)
+        ring->given_seq = seq;
+}
+
 void run_ring_fit(struct run_ring *ring, struct sess_session *session)
 {
+    if (ring->given_seq > 0 && ring->given_seq <= atomic_load(&ring->read_seq))
+        ring->was_asked = true; /* it has its reply, and goes on from there */
     drop_missed(ring, session, atomic_load(&ring->read_seq));
     trim_sent(ring);
 }
@@ -143,6 +151,7 @@ void run_ring_bind(struct run_ring *ring, struct sess_session *session)
     struct sess_view view;
     trim_sent(ring);
     merge(ring);
+    ring->given_seq = 0;
     atomic_store(&ring->owed, 0);
     atomic_store(&ring->acked, 0);
     atomic_store(&ring->has_missed, ring->missed.count > 0);
@@ -156,8 +165,9 @@ void run_ring_bind(struct run_ring *ring, struct sess_session *session)
 bool run_ring_lose_patience(struct run_ring *ring, struct sess_session *session)
 {
     bool was_asked = ring->was_asked;
+    bool is_under_way = ring->given_seq > atomic_load(&ring->read_seq);
     ring->was_asked = false;
-    if (was_asked || ring->missed.count == 0)
+    if (was_asked || is_under_way || ring->missed.count == 0)
         return ring->missed.count > 0;
     drop_missed(ring, session, UINT64_MAX);
     return false;

@@ -14,8 +14,8 @@
  * What it holds is owed by the session's consumer (sess_view.owed_bytes), so the window bounds it:
  * a program writes on once its client has read what it missed. Until then nothing that was sent
  * since counts as acknowledged: it lies behind a gap, and a client that is cut again may have
- * thrown it away. A client that does not ask within RUN_MISSED_MS after it has come back does not
- * want what it missed.
+ * thrown it away. A client that does not ask within RUN_MISSED_MS after it has come back, or has
+ * got the reply to what it asked, does not want what it missed.
  */
 
 /*
@@ -39,6 +39,7 @@ enum {
 struct run_ring {
     bool is_on;
     bool was_asked;            /* somebody read since the last look */
+    uint64_t given_seq;        /* of missed, everything up to it is in replies on their way */
     struct sess_part missed;   /* what connections before did not acknowledge */
     struct sess_part sent;     /* written since the last bind */
     _Atomic uint64_t owed;     /* of sent, with what was charged beside it */
@@ -84,8 +85,11 @@ void run_ring_bind(struct run_ring *ring, struct sess_session *session);
 /* The client has everything up to this number. */
 void run_ring_known(struct run_ring *ring, struct sess_session *session, uint64_t seq);
 
-/* RUN_MISSED_MS are over: gives up what was missed if nobody has asked since. Returns whether there
- * is still something to wait for. */
+/* A reply on its way gives what was missed up to this number. */
+void run_ring_gave(struct run_ring *ring, uint64_t seq);
+
+/* RUN_MISSED_MS are over: gives up what was missed if nobody has asked since and no reply is on its
+ * way. Returns whether there is still something to wait for. */
 bool run_ring_lose_patience(struct run_ring *ring, struct sess_session *session);
 
 /* The first chunk above after_seq; false: there is none. */

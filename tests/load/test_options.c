@@ -46,7 +46,9 @@ static void test_options_defaults(void **state)
     assert_int_equal(read_line("load starts", &options, &texts), 0);
     assert_string_equal(options.subcommand, "starts");
     assert_ptr_equal(options.dialect, &load_dialect_process);
-    assert_int_equal(options.connections, 1);
+    assert_int_equal(options.connections, 0);
+    assert_int_equal(options.storms, 5);
+    assert_int_equal(options.let_go_seconds, 0);
     assert_int_equal(options.in_flight, 16);
     assert_int_equal(options.seconds, 3);
     assert_int_equal(options.sessions_count, 0);

@@ -107,6 +107,17 @@ static void test_scenarios_demo_in_both_dialects(void **state)
          "v0");
 }
 
+/* The bare server cannot be resumed. */
+static void test_scenarios_detach_storm(void **state)
+{
+    (void)state;
+    RUNS("\"connections\":4,\"sessions\":3,\"storms\":2,", "detach-storm", "--serve",
+         RUNNER_PATH " --detach-ttl 1s", "--json", "--connections", "4", "--sessions", "3",
+         "--storms", "2", "--let-go", "20");
+    RUNS("\"connections\":2,\"sessions\":11,\"storms\":3,", "detach-storm", "--serve", RUNNER_PATH,
+         "--json", "--connections", "2", "--sessions", "11", "--storms", "3");
+}
+
 static void test_scenarios_soak(void **state)
 {
     (void)state;
@@ -165,6 +176,7 @@ static void test_scenarios_mistakes_are_explained(void **state)
     FAILS(1, "ended before it printed a ws:// URL", "starts", "--serve", "echo hello");
     FAILS(1, "no-such-command", "starts", "--serve", "no-such-command-here");
     FAILS(1, "bystander, slow-reader", "limits", "--only", "nonsense");
+    FAILS(1, "detach-storm needs a ws:// URL", "detach-storm", "--command", "cat");
     FAILS(1, "bystander needs two connections", "bystander", "--command", "cat");
 }
 
@@ -178,7 +190,7 @@ static void test_scenarios_help_names_every_subcommand(void **state)
 {
     static const char *const names[] = {"starts",    "idle",        "throughput", "echo",
                                         "bystander", "slow-reader", "limits",     "bench",
-                                        "demo",      "soak",        "self-check"};
+                                        "demo",      "soak",        "self-check", "detach-storm"};
     static const char *const argv[] = {LOAD_PATH, "--help", NULL};
     struct ran_program program = run_program(argv, LIMIT_S);
 
@@ -202,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_scenarios_idle),
         cmocka_unit_test(test_scenarios_bystander),
         cmocka_unit_test(test_scenarios_slow_reader),
+        cmocka_unit_test(test_scenarios_detach_storm),
         cmocka_unit_test(test_scenarios_demo_in_both_dialects),
         cmocka_unit_test(test_scenarios_soak),
         cmocka_unit_test(test_scenarios_limits_have_both_loops),

@@ -114,6 +114,25 @@ static void test_what_is_observed_comes_last_and_one_at_a_time_before(void **sta
     assert_int_equal(run_outq_bytes(&queue, RUN_FRAME_OBSERVED), 0);
 }
 
+static void test_output_is_held_back_while_replies_go(void **state)
+{
+    struct run_outq queue;
+    enum run_frame_class class;
+    struct note note;
+    (void)state;
+    run_outq_init(&queue);
+    queue.holds_output = true;
+    push(&queue, RUN_FRAME_OUTPUT, 0, 0);
+    push(&queue, RUN_FRAME_REPLY, 1, 0);
+    run_outq_collect(&queue);
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_REPLY);
+    assert_false(pop(&queue, &class, &note));
+    queue.holds_output = false;
+    assert_true(pop(&queue, &class, &note));
+    assert_int_equal(class, RUN_FRAME_OUTPUT);
+}
+
 struct pusher {
     struct run_outq *queue;
     uint32_t index;
@@ -337,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_overtake_output_and_keep_their_order),
         cmocka_unit_test(test_what_is_observed_comes_last_and_one_at_a_time_before),
+        cmocka_unit_test(test_output_is_held_back_while_replies_go),
         cmocka_unit_test(test_reply_is_sent_before_the_output_that_followed_it),
         cmocka_unit_test(test_floods_take_turns_of_bytes),
         cmocka_unit_test(test_who_writes_little_waits_for_nobody),

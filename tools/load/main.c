@@ -24,6 +24,7 @@ static const struct {
     {"echo", load_scenario_echo, true},
     {"bystander", load_scenario_bystander, true},
     {"slow-reader", load_scenario_slow_reader, true},
+    {"detach-storm", load_scenario_detach_storm, true},
     {"soak", load_scenario_soak, true},
     {"demo", load_scenario_demo, true},
     {"limits", load_limits, false},

@@ -57,6 +57,8 @@ static int seq_of(const struct wire_json_token *token, struct load_event *event)
 
 static int exit_code_of(const struct wire_json_token *token, struct load_event *event)
 {
+    if (token->event == WIRE_JSON_NULL)
+        return 0; /* of a reply to a read: it has not exited */
     event->has_exit_code = true;
     return wire_json_token_int32(token, &event->exit_code);
 }

@@ -41,7 +41,9 @@ struct load_options {
     unsigned sessions[LOAD_CASES_LIMIT];
     unsigned sessions_count; /* 0: the scenario's own */
     enum load_tty_choice tty;
-    unsigned connections;
+    unsigned connections;    /* 0: the scenario's own, mostly 1 */
+    unsigned storms;         /* of detach-storm */
+    unsigned let_go_seconds; /* of detach-storm; 0: its sessions are ended */
     unsigned in_flight;
     unsigned pipeline;      /* 0: the client's own */
     unsigned seconds;       /* about how long each case is measured */

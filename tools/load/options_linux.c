@@ -28,6 +28,8 @@ enum option_code {
     OPTION_PIPELINE,
     OPTION_SECONDS,
     OPTION_QUIET,
+    OPTION_STORMS,
+    OPTION_LET_GO,
     OPTION_ONLY,
     OPTION_ACK_QUICK,
     OPTION_NO_LIMITS,
@@ -53,6 +55,8 @@ static const struct option long_options[] = {
     {"pipeline", required_argument, NULL, OPTION_PIPELINE},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"quiet", required_argument, NULL, OPTION_QUIET},
+    {"storms", required_argument, NULL, OPTION_STORMS},
+    {"let-go", required_argument, NULL, OPTION_LET_GO},
     {"only", required_argument, NULL, OPTION_ONLY},
     {"ack-quick", no_argument, NULL, OPTION_ACK_QUICK},
     {"no-limits", no_argument, NULL, OPTION_NO_LIMITS},
@@ -223,7 +227,7 @@ static int read_option(int code, char *value, struct load_options *options)
     case OPTION_TTY:
         return read_tty(value, options);
     case OPTION_CONNECTIONS:
-        return read_number(value, 1000, "connections", &options->connections);
+        return read_number(value, 10000, "connections", &options->connections);
     case OPTION_IN_FLIGHT:
         return read_number(value, 100000, "in-flight", &options->in_flight);
     case OPTION_PIPELINE:
@@ -232,6 +236,10 @@ static int read_option(int code, char *value, struct load_options *options)
         return read_number(value, 3600, "seconds", &options->seconds);
     case OPTION_QUIET:
         return read_number(value, 3600, "quiet", &options->quiet_seconds);
+    case OPTION_STORMS:
+        return read_number(value, 100000, "storms", &options->storms);
+    case OPTION_LET_GO:
+        return read_number(value, 3600, "let-go", &options->let_go_seconds);
     case OPTION_ONLY:
         options->only = value;
         return 0;
@@ -246,7 +254,7 @@ int load_options_read(int argc, char **argv, struct load_options *out_options)
 
     memset(out_options, 0, sizeof *out_options);
     out_options->dialect = &load_dialect_process;
-    out_options->connections = 1;
+    out_options->storms = 5;
     out_options->in_flight = 16;
     out_options->seconds = 3;
     out_options->quiet_seconds = 10;

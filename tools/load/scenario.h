@@ -16,6 +16,7 @@ load_scenario_fn load_scenario_throughput;
 load_scenario_fn load_scenario_echo;
 load_scenario_fn load_scenario_slow_reader;
 load_scenario_fn load_scenario_bystander;
+load_scenario_fn load_scenario_detach_storm;
 load_scenario_fn load_scenario_soak;
 load_scenario_fn load_scenario_demo;
 

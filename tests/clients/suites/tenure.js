@@ -223,3 +223,24 @@ tenureTest('an-answer-dies-with-its-connection', {}, async (t, server) => {
     raw.destroy();
   }
 });
+
+// What is told of a process comes behind the answer to initialize, also when it floods.
+tenureTest('the-answer-comes-first', {}, async (t, server) => {
+  const first = await ready(t, server);
+  const { sessionId } = first.initialized;
+  const floods = [];
+  for (let i = 0; i < 20; i++) {
+    floods.push(await startProcess(t, first, { pipeStdin: true,
+      argv: sh('read go; exec yes | dd bs=100 status=none') }));
+  }
+  await Promise.all(floods.map((flood) => flood.write('go\n', 'go')));
+  await cut(first);
+  for (let round = 0; round < 40; round++) {
+    const raw = await rawUpgraded(t, server.url);
+    raw.write(frame(OP.TEXT, JSON.stringify({ id: 1, method: 'initialize',
+      params: { clientName: 'x', resumeSessionId: sessionId, takeOver: true } })));
+    const message = await raw.nextMessage();
+    assert.equal(message.id, 1, JSON.stringify(message));
+    raw.destroy();
+  }
+});
