@@ -78,6 +78,10 @@ int run_file_fail_os(struct run_file_work *work, int os_error);
 int run_file_fail(struct run_file_work *work, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whether the sandbox lets a real path be read or written. If not the error is what a program in it
+ * would see: what may not be read is not there, what may not be written is read-only. */
+RUN_MUST_CHECK int run_file_check(struct run_file_work *work, const char *real_path, bool writes);
+
 /* Whether the work was cancelled or is past its deadline (0: none); then the error is set. */
 bool run_file_is_over(struct run_file_work *work, uint64_t deadline_ns);
 

@@ -178,7 +178,7 @@ static int check_sandbox(struct run_file_work *work, const struct run_file_place
         size_t size = strlen(path);
         (void)snprintf(path + size, sizeof(path) - size, "%s%s", size == 1 ? "" : "/", place->name);
     }
-    return work->allows(work->context, path, writes) ? 0 : run_file_fail_os(work, EACCES);
+    return run_file_check(work, path, writes);
 }
 
 static int find_step(struct run_file_work *work, char *path, enum run_file_links links,

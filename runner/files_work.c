@@ -5,6 +5,7 @@
 #include "runner/conn.h"
 #include "runner/files_message.h"
 #include "runner/files_watch.h"
+#include "runner/look_up.h"
 #include "runner/server.h"
 #include "wire/rpc_errors.h"
 
@@ -304,6 +305,29 @@ static void work_walk(struct run_file_call *call)
 
 /* ---- The call ---- */
 
+static bool allows(const void *context, const char *real_path, bool writes)
+{
+    return run_permissions_access(context, real_path) >=
+           (writes ? RUN_ACCESS_WRITE : RUN_ACCESS_READ);
+}
+
+/* The sandbox's paths are looked up for each call, as they would be for each program. */
+static int take_permissions(struct run_file_call *call)
+{
+    char text[WIRE_RPC_TEXT_LIMIT];
+    struct run_why why;
+    if (call->permissions == NULL)
+        return 0;
+    if (run_permissions_resolve(call->permissions, run_look_up_path, &why) == 0) {
+        call->work.allows = allows;
+        call->work.context = call->permissions;
+        return 0;
+    }
+    size_t size = wire_rpc_text_format(WIRE_RPC_TEXT_SANDBOX, wire_span_text(why.text), text);
+    return run_file_fail(&call->work, wire_rpc_text_code(WIRE_RPC_TEXT_SANDBOX), "%.*s", (int)size,
+                         text);
+}
+
 void run_file_call_work(struct iocp_help *help)
 {
     typedef void work(struct run_file_call * call);
@@ -322,5 +346,6 @@ void run_file_call_work(struct iocp_help *help)
         [WIRE_MSG_METHOD_FS_WATCH_MISSING] = work_watch,
     };
     struct run_file_call *call = IOCP_OWNER(help, struct run_file_call, help);
-    works[call->method](call);
+    if (take_permissions(call) == 0)
+        works[call->method](call);
 }
