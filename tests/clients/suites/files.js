@@ -218,7 +218,8 @@ filesTest('blocks', { on: BOTH }, async (t, peer, dir) => {
   assert.deepEqual(await at(9000000000, 2), [0, true]);
   assert.deepEqual(await peer.request('fs/close', { handleId: 'h1' }), {});
   assert.deepEqual(await peer.request('fs/close', { handleId: 'h1' }), {});
-  assert.deepEqual(await peer.request('fs/open', { ...open, path: 'file:///proc/self/stat' }), { handleId: 'h1' });
+  const again = { handleId: 'h1', path: 'file:///proc/self/stat' };
+  assert.deepEqual(await peer.request('fs/open', again), { handleId: 'h1' });
 });
 
 // Requests that do not wait for each other's answers.
@@ -320,7 +321,8 @@ filesTest('off', { args: ['--no-files'] }, async (t, peer, dir) => {
   const { capabilities } = peer.initialized.environmentInfo;
   assert.deepEqual(capabilities, { fsWatchMissing: false });
   for (const method of ['getMetadata', 'readFile', 'writeFile', 'watchMissing', 'close']) {
-    await peer.refused(`fs/${method}`, { path: uri(dir) }, -32601, `method not found: fs/${method}`);
+    const text = `method not found: fs/${method}`;
+    await peer.refused(`fs/${method}`, { path: uri(dir) }, -32601, text);
   }
 });
 
