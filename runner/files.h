@@ -71,6 +71,7 @@ struct run_file_work {
     const _Atomic bool *cancelled; /* nobody wants the answer any more; NULL: cannot be */
     run_file_allows *allows;       /* NULL: everything is allowed */
     const void *context;           /* of allows */
+    const char *path;              /* private: what is looked for, for texts */
     struct run_file_error error;
 };
 

@@ -195,8 +195,8 @@ errorsTest('sizes', { args: ['--max-file-read', '64KiB'] }, async (t, peer, dir)
   tree(dir, { most: Buffer.alloc(65536, 'x'), more: Buffer.alloc(65537, 'x'), huge: '' });
   fs.truncateSync(path.join(dir, 'huge'), 2 ** 40);
   const of = (name, more) => ({ path: uri(path.join(dir, name)), ...more });
-  const large = (limit) => `file is too large to read: limit is ${limit} bytes; read it in blocks ` +
-    'with fs/open and fs/readBlock';
+  const large = (limit) => `file is too large to read: limit is ${limit} bytes; ` +
+    'read it in blocks with fs/open and fs/readBlock';
   assert.equal((await peer.request('fs/readFile', of('most'))).dataBase64.length, 87384);
   await allRefused(peer, [
     ['readFile', of('more'), -32600, large(65536)],
