@@ -6,6 +6,7 @@
 
 #include "runner/dispatch.h"
 #include "runner/files_watch.h"
+#include "runner/permissions.h"
 #include "runner/reply.h"
 #include "runner/server.h"
 
@@ -82,6 +83,7 @@ static void call_free(struct run_file_call *call)
     conn->files.held_bytes -= call->data_bytes;
     if (call->handle != NULL)
         run_file_handle_unref(call->handle);
+    run_permissions_free(call->permissions);
     run_frame_free(call->reply);
     free(call->data);
     free(call);
@@ -328,9 +330,38 @@ static bool take_watch(struct run_request *request, const struct wire_msg_fs *as
     return false;
 }
 
+static void refuse_sandbox(struct run_request *request, const char *reason)
+{
+    run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
+    count_call(request->conn, request->method, WIRE_RPC_CODE_INVALID_PARAMS);
+}
+
+/* Makes permissions of the sandbox that was asked for. */
+static bool take_sandbox(struct run_request *request, struct run_file_call *call,
+                         struct wire_span json)
+{
+    struct wire_msg_sandbox sandbox;
+    struct run_permissions_asked asked = {.sandbox = &sandbox, .tmpdir = getenv("TMPDIR")};
+    struct run_why why;
+    if (json.data == NULL)
+        return true;
+    if (wire_msg_sandbox_parse(&request->parser, json, &sandbox) != 0) {
+        refuse_sandbox(request, request->parser.problem.text);
+        return false;
+    }
+    if (sandbox.type == WIRE_MSG_SANDBOX_DISABLED)
+        return true;
+    call->permissions = run_permissions_new(&asked, &why);
+    if (call->permissions == NULL)
+        refuse_sandbox(request, why.text);
+    return call->permissions != NULL;
+}
+
 static bool take_parts(struct run_request *request, struct run_file_call *call,
                        const struct wire_msg_fs *asked)
 {
+    if (!take_sandbox(request, call, asked->sandbox))
+        return false;
     if (request->method == WIRE_MSG_METHOD_FS_WRITE_FILE)
         return take_data(request, call, &asked->data);
     if (request->method == WIRE_MSG_METHOD_FS_OPEN)
@@ -385,10 +416,6 @@ void run_files_request(struct run_request *request)
                        wire_span_text(name_of(request->method)));
     } else if (wire_msg_fs_parse(&request->parser, request->method, request->params, &asked) != 0) {
         run_dispatch_refuse_params(request);
-        count_call(conn, request->method, WIRE_RPC_CODE_INVALID_PARAMS);
-    } else if (asked.sandbox.data != NULL) {
-        run_reply_text(conn, request->id, WIRE_RPC_TEXT_SANDBOX,
-                       wire_span_text("this version has none"));
         count_call(conn, request->method, WIRE_RPC_CODE_INVALID_PARAMS);
     } else if (request->method == WIRE_MSG_METHOD_FS_CLOSE) {
         close_handle(request, &asked);

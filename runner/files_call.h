@@ -35,6 +35,7 @@ struct run_conn;
 struct run_frame;
 struct run_request;
 struct run_file_watch;
+struct run_permissions;
 
 /* An open file; in the connection's list until it is closed. */
 struct run_file_handle {
@@ -58,7 +59,8 @@ struct run_file_call {
     struct wire_msg_fs asked; /* its texts lie in the call */
     uint8_t *data;            /* to be written */
     size_t data_bytes;
-    struct run_file_handle *handle; /* one reference, or NULL */
+    struct run_file_handle *handle;      /* one reference, or NULL */
+    struct run_permissions *permissions; /* of the sandbox, or NULL: none; a helper resolves them */
     /* The helper's. */
     struct run_file_work work;
     struct run_frame *reply; /* NULL: the work's error is the reply */

@@ -93,6 +93,13 @@ int run_file_fail(struct run_file_work *work, int code, const char *format, ...)
     return -1;
 }
 
+int run_file_check(struct run_file_work *work, const char *real_path, bool writes)
+{
+    if (work->allows == NULL || work->allows(work->context, real_path, writes))
+        return 0;
+    return run_file_fail_os(work, writes ? EROFS : ENOENT);
+}
+
 bool run_file_is_over(struct run_file_work *work, uint64_t deadline_ns)
 {
     if (work->cancelled != NULL && atomic_load_explicit(work->cancelled, memory_order_relaxed))

@@ -61,5 +61,5 @@ int run_tree_check(struct run_tree *tree, int parent, const char *name, bool wri
         return -1;
     size_t size = strlen(path);
     (void)snprintf(path + size, sizeof(path) - size, "%s%s", size == 1 ? "" : "/", name);
-    return work->allows(work->context, path, writes) ? 0 : run_file_fail_os(work, EACCES);
+    return run_file_check(work, path, writes);
 }

@@ -5,6 +5,7 @@
 #include "runner/conn.h"
 #include "runner/files_message.h"
 #include "runner/files_watch.h"
+#include "runner/look_up.h"
 #include "runner/server.h"
 #include "wire/rpc_errors.h"
 
@@ -252,7 +253,10 @@ static void work_read_directory(struct run_file_call *call)
         return;
     wire_json_writer_init(&counter, NULL, 0);
     write_directory(&counter, run_file_call_id(call), &list);
-    if (begin(call, &message, counter.needed_bytes)) {
+    if (counter.needed_bytes > RUN_FILES_REPLY_BYTES) {
+        (void)run_file_fail(&call->work, WIRE_RPC_CODE_INVALID_REQUEST,
+                            "the list of the directory does not fit in a message");
+    } else if (begin(call, &message, counter.needed_bytes)) {
         write_directory(&message.writer, run_file_call_id(call), &list);
         end(call, &message);
     }
@@ -295,6 +299,12 @@ static void work_walk(struct run_file_call *call)
         return;
     wire_json_writer_init(&counter, NULL, 0);
     write_walk(&counter, run_file_call_id(call), &walk);
+    while (counter.needed_bytes > RUN_FILES_REPLY_BYTES && walk.entries.count > 0) {
+        walk.entries.count /= 2; /* what is nearest to the top is kept */
+        walk.truncated = true;
+        wire_json_writer_init(&counter, NULL, 0);
+        write_walk(&counter, run_file_call_id(call), &walk);
+    }
     if (begin(call, &message, counter.needed_bytes)) {
         write_walk(&message.writer, run_file_call_id(call), &walk);
         end(call, &message);
@@ -303,6 +313,29 @@ static void work_walk(struct run_file_call *call)
 }
 
 /* ---- The call ---- */
+
+static bool allows(const void *context, const char *real_path, bool writes)
+{
+    return run_permissions_access(context, real_path) >=
+           (writes ? RUN_ACCESS_WRITE : RUN_ACCESS_READ);
+}
+
+/* The sandbox's paths are looked up for each call, as they would be for each program. */
+static int take_permissions(struct run_file_call *call)
+{
+    char text[WIRE_RPC_TEXT_LIMIT];
+    struct run_why why;
+    if (call->permissions == NULL)
+        return 0;
+    if (run_permissions_resolve(call->permissions, run_look_up_path, &why) == 0) {
+        call->work.allows = allows;
+        call->work.context = call->permissions;
+        return 0;
+    }
+    size_t size = wire_rpc_text_format(WIRE_RPC_TEXT_SANDBOX, wire_span_text(why.text), text);
+    return run_file_fail(&call->work, wire_rpc_text_code(WIRE_RPC_TEXT_SANDBOX), "%.*s", (int)size,
+                         text);
+}
 
 void run_file_call_work(struct iocp_help *help)
 {
@@ -322,5 +355,6 @@ void run_file_call_work(struct iocp_help *help)
         [WIRE_MSG_METHOD_FS_WATCH_MISSING] = work_watch,
     };
     struct run_file_call *call = IOCP_OWNER(help, struct run_file_call, help);
-    works[call->method](call);
+    if (take_permissions(call) == 0)
+        works[call->method](call);
 }

@@ -171,6 +171,21 @@ static enum outcome replace_with(struct run_file_work *work, int fd, const char 
     return rename_over(work, temp, place);
 }
 
+/* Whether the sandbox lets the directory have another name for a while. */
+static bool may_have_temp(struct run_file_work *work, const struct run_file_place *place,
+                          const char *temp)
+{
+    struct run_file_work look = *work;
+    char path[RUN_FILES_REAL_PATH_BYTES + TEMP_BYTES + 1];
+    if (work->allows == NULL)
+        return true;
+    if (run_file_place_real_path(&look, place->parent, path) != 0)
+        return false;
+    size_t size = strlen(path);
+    (void)snprintf(path + size, sizeof(path) - size, "/%s", temp);
+    return run_file_check(&look, path, true) == 0;
+}
+
 /* old is the file as it was opened for writing. */
 static enum outcome replace(struct run_file_work *work, const struct run_file_place *place, int old,
                             const uint8_t *data, size_t size_bytes)
@@ -180,6 +195,8 @@ static enum outcome replace(struct run_file_work *work, const struct run_file_pl
     if (!may_replace(place) || iocp_random(work->files->port, &number, sizeof(number)) != 0)
         return IMPOSSIBLE;
     (void)snprintf(temp, sizeof(temp), ".execport-%016llx.tmp", (unsigned long long)number);
+    if (!may_have_temp(work, place, temp))
+        return IMPOSSIBLE;
     int fd =
         openat(place->parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

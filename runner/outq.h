@@ -92,7 +92,7 @@ struct run_outq {
     struct run_lane shared; /* frames without a lane of their own here */
     struct run_line fresh, regular;
     int32_t fresh_credit_bytes; /* what fresh lanes may send before a regular one does */
-    bool holds_output; /* only replies are popped; of the connection's strand */
+    bool holds_output;          /* only replies are popped; of the connection's strand */
 };
 
 /* Leases a frame of size_bytes. NULL: out of memory. Any thread, cheapest on a worker. */
