@@ -72,6 +72,8 @@ struct run_options {
     uint64_t tombstone_ttl_ms;
     bool no_direct_exec;
     bool no_prepared_exec;
+    const char *bubblewrap; /* NULL: to be looked for */
+    bool no_sandbox_exec;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

@@ -88,6 +88,10 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
      "refuse process/start with a spec of the type direct", NULL},
     {"no-prepared-exec", NULL, RUN_OPTION_FLAG, AT(no_prepared_exec), 0, 0, 0,
      "refuse process/start with a spec of the type prepared", NULL},
+    {"bubblewrap", "PATH", RUN_OPTION_PATH, AT(bubblewrap), 0, 0, 0,
+     "the program bwrap, which makes sandboxes; without this it is looked for in PATH", NULL},
+    {"no-sandbox-exec", NULL, RUN_OPTION_FLAG, AT(no_sandbox_exec), 0, 0, 0,
+     "refuse every start that asks for a sandbox", NULL},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

@@ -262,6 +262,16 @@ enum run_access run_permissions_access(const struct run_permissions *permissions
     return access;
 }
 
+enum run_access run_permissions_outer(const struct run_permissions *permissions, size_t index)
+{
+    for (size_t i = index; i-- > 0;) {
+        const struct run_grant *grant = &permissions->grants[i];
+        if (run_path_is_in(permissions->grants[index].path, grant->path))
+            return grant->access;
+    }
+    return RUN_ACCESS_NONE;
+}
+
 /* ---- Links ---- */
 
 struct following {

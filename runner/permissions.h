@@ -76,6 +76,9 @@ RUN_MUST_CHECK int run_permissions_resolve(struct run_permissions *permissions,
 /* What is granted for path, absolute and without symbolic links, by grants that are resolved. */
 enum run_access run_permissions_access(const struct run_permissions *permissions, const char *path);
 
+/* What holds at the path of a resolved grant without it: what the one that contains it says. */
+enum run_access run_permissions_outer(const struct run_permissions *permissions, size_t index);
+
 /* Whether path is directory or below it. */
 bool run_path_is_in(const char *path, const char *directory);
 
