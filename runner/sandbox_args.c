@@ -39,14 +39,23 @@ static void put_mount(struct run_sandbox_args *args, const char *option, const c
     put(args, target);
 }
 
-static void put_grant(struct run_sandbox_args *args, const struct run_grant *grant)
+/* Whether something below it is granted, so that it must be possible to pass through. */
+static bool is_passed(const struct run_permissions *permissions, size_t index)
 {
+    return index + 1 < permissions->count &&
+           run_path_is_in(permissions->grants[index + 1].path, permissions->grants[index].path);
+}
+
+static void put_grant(struct run_sandbox_args *args, const struct run_permissions *permissions,
+                      size_t index)
+{
+    const struct run_grant *grant = &permissions->grants[index];
     if (grant->access == RUN_ACCESS_WRITE) {
         put_mount(args, "--bind", grant->path, grant->path);
     } else if (grant->access == RUN_ACCESS_READ) {
         put_mount(args, "--ro-bind", grant->path, grant->path);
     } else if (grant->is_directory) {
-        put2(args, "--perms", "000");
+        put2(args, "--perms", is_passed(permissions, index) ? "111" : "000");
         put2(args, "--tmpfs", grant->path);
     } else {
         put_mount(args, "--ro-bind", "/dev/null", grant->path); /* a device that cannot be opened */
@@ -57,7 +66,7 @@ static void put_grants(struct run_sandbox_args *args, const struct run_permissio
 {
     for (size_t i = 1; i < permissions->count; i++) {
         if (permissions->grants[i].access != run_permissions_outer(permissions, i))
-            put_grant(args, &permissions->grants[i]);
+            put_grant(args, permissions, i);
     }
     for (size_t i = permissions->count; i-- > 1;) {
         const struct run_grant *grant = &permissions->grants[i];

@@ -11,6 +11,7 @@
  */
 #include "runner/sandbox.h"
 
+#include "runner/git_file.h"
 #include "runner/look_up.h"
 #include "runner/sandbox_args.h"
 #include "runner/sandbox_filter.h"
@@ -214,6 +215,7 @@ static int make_all(struct sandbox *sandbox, const struct sess_wrap_start *start
                     struct run_why *out_why)
 {
     if (run_permissions_resolve(sandbox->permissions, run_look_up_path, out_why) != 0 ||
+        run_git_files_protect(sandbox->permissions, out_why) != 0 ||
         make_points(sandbox, out_why) != 0 || make_filter(sandbox, out_why) != 0 ||
         make_args(sandbox, out_why) != 0 || make_orders(sandbox, start, out_why) != 0)
         return -1;
