@@ -308,7 +308,7 @@ static size_t read_words(const struct sess_wrap_start *start, char *out, size_t 
     while (used > 0 && (unsigned char)out[used - 1] <= ' ')
         used--;
     for (size_t i = 0; i < used; i++)
-        out[i] = out[i] < ' ' || out[i] == 0x7F ? '?' : out[i];
+        out[i] = (unsigned char)out[i] < ' ' || out[i] == 0x7F ? ' ' : out[i];
     out[used] = '\0';
     return used;
 }
