@@ -11,24 +11,13 @@
 
 #include "runner/options_why.h"
 
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
+struct run_mount_points;
+struct run_mount_point;
 
-struct run_mount_point {
-    struct run_mount_point *next;
-    uint32_t users;
-    char path[];
-};
-
-struct run_mount_points {
-    pthread_mutex_t lock;
-    struct run_mount_point *first;
-};
-
-void run_mount_points_init(struct run_mount_points *points);
-/* Nobody may hold one. */
-void run_mount_points_deinit(struct run_mount_points *points);
+/* An empty object, on the heap; NULL: no memory. Main thread. */
+struct run_mount_points *run_mount_points_new(void);
+/* Frees it; nobody may hold a mount point. NULL is taken. Main thread. */
+void run_mount_points_free(struct run_mount_points *points);
 
 /*
  * Makes sure that there is something at path. *out_point is to be given back, or NULL if it is no

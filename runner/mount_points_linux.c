@@ -5,21 +5,39 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void run_mount_points_init(struct run_mount_points *points)
+struct run_mount_point {
+    struct run_mount_point *next;
+    uint32_t users;
+    char path[];
+};
+
+struct run_mount_points {
+    pthread_mutex_t lock;
+    struct run_mount_point *first;
+};
+
+struct run_mount_points *run_mount_points_new(void)
 {
-    points->first = NULL;
-    (void)pthread_mutex_init(&points->lock, NULL);
+    struct run_mount_points *points = calloc(1, sizeof(*points));
+    if (points != NULL)
+        (void)pthread_mutex_init(&points->lock, NULL);
+    return points;
 }
 
-void run_mount_points_deinit(struct run_mount_points *points)
+void run_mount_points_free(struct run_mount_points *points)
 {
+    if (points == NULL)
+        return;
     assert(points->first == NULL);
     (void)pthread_mutex_destroy(&points->lock);
+    free(points);
 }
 
 static struct run_mount_point *find(const struct run_mount_points *points, const char *path)

@@ -27,7 +27,7 @@ struct run_sandboxes {
     char bubblewrap[RUN_SANDBOX_PATH_BYTES];
     int self_fd;                                    /* this program; -1: none */
     const char *hidden[RUN_SANDBOX_HIDDEN_MAX + 1]; /* our Unix sockets, NULL at the end */
-    struct run_mount_points points;
+    struct run_mount_points *points;                /* NULL: no memory, and there are none */
 };
 
 /*

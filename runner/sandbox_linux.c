@@ -151,7 +151,7 @@ static int make_points(struct sandbox *sandbox, struct run_why *out_why)
         if (grant->access == RUN_ACCESS_WRITE || !could_come)
             continue;
         /* Also where another session has just made one, so that it does not go before us. */
-        if (run_mount_points_take(&sandbox->sandboxes->points, grant->path, point, out_why) != 0)
+        if (run_mount_points_take(sandbox->sandboxes->points, grant->path, point, out_why) != 0)
             return -1;
         sandbox->point_count += *point != NULL;
         grant->is_directory = true;
@@ -243,7 +243,7 @@ static void release(struct sess_wrap *wrap)
     struct sandbox *sandbox = sandbox_of(wrap);
     close_all(sandbox);
     for (size_t i = 0; i < sandbox->point_count; i++)
-        run_mount_points_give(&sandbox->sandboxes->points, sandbox->points[i]);
+        run_mount_points_give(sandbox->sandboxes->points, sandbox->points[i]);
     sandbox->point_count = 0;
 }
 

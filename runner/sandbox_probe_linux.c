@@ -169,7 +169,7 @@ void run_sandboxes_init_off(struct run_sandboxes *sandboxes, const char *why_not
 {
     memset(sandboxes, 0, sizeof(*sandboxes));
     sandboxes->self_fd = -1;
-    run_mount_points_init(&sandboxes->points);
+    sandboxes->points = run_mount_points_new();
     set_why(sandboxes, why_not);
 }
 
@@ -186,7 +186,7 @@ void run_sandboxes_init(struct run_sandboxes *sandboxes, const char *path, const
     struct sess_wrap *wrap = permissions != NULL ? run_sandbox_new(sandboxes, permissions) : NULL;
     if (wrap == NULL)
         run_permissions_free(permissions);
-    if (sandboxes->self_fd < 0 || wrap == NULL)
+    if (sandboxes->self_fd < 0 || wrap == NULL || sandboxes->points == NULL)
         set_why(sandboxes, "the trial at the server's start failed");
     else
         try_out(sandboxes, wrap);
@@ -200,7 +200,7 @@ void run_sandboxes_deinit(struct run_sandboxes *sandboxes)
         (void)close(sandboxes->self_fd);
     for (size_t i = 0; sandboxes->hidden[i] != NULL; i++)
         free((void *)(uintptr_t)sandboxes->hidden[i]);
-    run_mount_points_deinit(&sandboxes->points);
+    run_mount_points_free(sandboxes->points);
 }
 
 void run_sandboxes_hide(struct run_sandboxes *sandboxes, const char *path)
