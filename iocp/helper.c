@@ -1,7 +1,7 @@
 /*
  * Helper threads: for calls that can wait for a disk, a path or a program's start.
  *
- * Two pools with a fixed number of threads each and a bounded queue. A thread lives as long as the
+ * Pools with a fixed number of threads each and a bounded queue. A thread lives as long as the
  * port: a parent-death signal set by a child that it starts is bound to it. A call that hangs holds
  * one thread; it is reported once when it is late, by a timer that is set only while calls run.
  */

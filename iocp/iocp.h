@@ -85,8 +85,9 @@ enum {
 struct iocp_port;
 struct iocp_sys; /* table of system calls of a backend, for failure injection (sys_linux.h) */
 
-/* Two kinds of helper threads: starting programs may hang on a path, and must not delay others. */
-enum iocp_pool { IOCP_POOL_GENERAL, IOCP_POOL_STARTS, IOCP_POOLS };
+/* Kinds of helper threads: starting programs may hang on a path, clients' files on a file system
+ * that does not answer, and neither may delay the others. */
+enum iocp_pool { IOCP_POOL_GENERAL, IOCP_POOL_STARTS, IOCP_POOL_FILES, IOCP_POOLS };
 
 struct iocp_port_options {
     unsigned workers;             /* 0: the number of processors */

@@ -28,6 +28,7 @@
 #define RUN_CONN_H
 
 #include "runner/conn_ack.h"
+#include "runner/files_call.h"
 #include "runner/metrics.h"
 #include "runner/outq.h"
 #include "runner/tenure.h"
@@ -133,6 +134,7 @@ struct run_conn {
     uint64_t asked_ns; /* when the request was taken that is being dispatched; 0: none is, or
                         * whoever answers it later has taken the time over */
     struct run_waitings waitings;
+    struct run_file_calls files;
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;

@@ -5,6 +5,7 @@
 #include "runner/dispatch.h"
 
 #include "runner/call.h"
+#include "runner/files_call.h"
 #include "runner/reply.h"
 #include "runner/server.h"
 #include "runner/tombstone.h"
@@ -129,6 +130,19 @@ static run_method *const methods[WIRE_MSG_METHOD_COUNT] = {
     [WIRE_MSG_METHOD_ENVIRONMENT_STATUS] = run_environment_status,
     [WIRE_MSG_METHOD_PROCESS_READ] = run_process_read,
     [WIRE_MSG_METHOD_PROCESS_SNAPSHOT] = run_process_snapshot,
+    [WIRE_MSG_METHOD_FS_GET_METADATA] = run_files_request,
+    [WIRE_MSG_METHOD_FS_READ_FILE] = run_files_request,
+    [WIRE_MSG_METHOD_FS_OPEN] = run_files_request,
+    [WIRE_MSG_METHOD_FS_READ_BLOCK] = run_files_request,
+    [WIRE_MSG_METHOD_FS_CLOSE] = run_files_request,
+    [WIRE_MSG_METHOD_FS_WRITE_FILE] = run_files_request,
+    [WIRE_MSG_METHOD_FS_CREATE_DIRECTORY] = run_files_request,
+    [WIRE_MSG_METHOD_FS_READ_DIRECTORY] = run_files_request,
+    [WIRE_MSG_METHOD_FS_CANONICALIZE] = run_files_request,
+    [WIRE_MSG_METHOD_FS_WALK] = run_files_request,
+    [WIRE_MSG_METHOD_FS_REMOVE] = run_files_request,
+    [WIRE_MSG_METHOD_FS_COPY] = run_files_request,
+    [WIRE_MSG_METHOD_FS_WATCH_MISSING] = run_files_request,
 };
 
 static void call_method(struct run_request *request, struct wire_json_scratch *scratch,
@@ -152,6 +166,7 @@ static void take_request(struct run_request *request, struct wire_json_scratch *
                          struct wire_span name)
 {
     enum wire_msg_method method = wire_msg_method_find(name);
+    request->method = method;
     if (method == WIRE_MSG_METHOD_INITIALIZE) {
         call_method(request, scratch, run_initialize);
         return;
@@ -210,6 +225,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
     struct run_tenure *tenure = conn->tenure;
     bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
     run_waiting_cancel_all(conn, RUN_WAITING_OVER);
+    run_files_over(conn);
     if (tenure == NULL)
         return;
     if (!ends) {
@@ -226,6 +242,7 @@ void run_dispatch_give_up(struct run_conn *conn)
 {
     struct run_tenure *tenure = conn->tenure;
     run_waiting_cancel_all(conn, RUN_WAITING_GIVEN_UP);
+    run_files_over(conn);
     run_acks_forget(conn);
     conn->tenure = NULL;
     run_proc_unbind_all(tenure);

@@ -13,6 +13,7 @@
 /* A request whose params can be parsed: lives on the stack while it is dispatched. */
 struct run_request {
     struct run_conn *conn;
+    enum wire_msg_method method;
     struct wire_span id; /* JSON */
     struct wire_span params;
     struct wire_msg_parser parser;

@@ -11,10 +11,13 @@
 
 enum { RUN_DIRECTORY_URI_BYTES = 4096 * 3 + 16 }; /* PATH_MAX bytes, all percent-encoded */
 
+enum run_capability { RUN_CAPABILITY_WATCH_MISSING, RUN_CAPABILITIES };
+
 struct run_environment {
     struct wire_msg_environment message; /* points into what follows */
     int64_t own_uid;                     /* the server's user */
     char shell_path[256];
+    struct wire_msg_capability capabilities[RUN_CAPABILITIES];
     char *cwd_uri, *home_uri, *temp_uri; /* heap; NULL: not known, not sent */
 };
 

@@ -85,6 +85,9 @@ void run_environment_init(struct run_environment *environment)
     environment->message.user_home_dir = environment->home_uri;
     environment->message.temp_dir = environment->temp_uri;
     environment->message.platform_os = platform();
+    environment->capabilities[RUN_CAPABILITY_WATCH_MISSING].name = "fsWatchMissing";
+    environment->message.capabilities = environment->capabilities;
+    environment->message.capability_count = RUN_CAPABILITIES;
     environment->message.executor_version = EXECPORT_VERSION;
     free(cwd);
 }

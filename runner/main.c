@@ -53,7 +53,8 @@ static int open_port(struct run_server *server, struct run_why *out_why)
     const struct run_options *options = server->options;
     struct iocp_port_options port_options = {
         .workers = (unsigned)options->workers,
-        .helpers = {(unsigned)options->helpers, (unsigned)options->helpers},
+        .helpers = {(unsigned)options->helpers, (unsigned)options->helpers,
+                    (unsigned)options->helpers},
         /* Retained output may pin twice its size, and reads need slabs beside it. */
         .slab_limit_bytes = (size_t)(2 * options->retain_total_bytes) + READ_SLAB_BYTES,
         .on_helper_late = on_helper_late,
@@ -91,6 +92,16 @@ static int open_host(struct run_server *server, const struct run_rlimit *rlimit,
     if (result != 0)
         return run_why_set(out_why, -1, "cannot make room for sessions: %s",
                            os_error != 0 ? strerror(os_error) : sess_error_text(result));
+    return 0;
+}
+
+static int open_files(struct run_server *server, struct run_why *out_why)
+{
+    const struct run_options *options = server->options;
+    server->environment.capabilities[RUN_CAPABILITY_WATCH_MISSING].is_present = !options->no_files;
+    if (run_files_init(&server->files, server->port, options->files_root, out_why) != 0)
+        return -1;
+    server->files.read_limit_bytes = options->max_file_read_bytes;
     return 0;
 }
 
@@ -173,11 +184,12 @@ static int run(struct run_server *server, bool with_hangup)
     run_environment_init(&server->environment);
     if (open_port(server, &why) != 0)
         (void)fail(&why);
-    else if (open_host(server, &rlimit, &why) != 0)
+    else if (open_files(server, &why) != 0 || open_host(server, &rlimit, &why) != 0)
         (void)fail(&why);
     else
         status = serve(server, with_hangup);
     iocp_port_close(server->port);
+    run_files_deinit(&server->files);
     run_stdio_finish(STDOUT_CLOSE_MS);
     (void)run_log_close(server->log, LOG_CLOSE_MS);
     run_environment_deinit(&server->environment);
@@ -194,6 +206,7 @@ static int start_server(const struct run_options *options)
     if (server == NULL)
         return EXIT_FAILURE;
     server->options = options;
+    server->files.root = -1;
     server->env = (const char *const *)environ;
     if (load_auth(server, &why) != 0 || run_keeper_start(&keeper_options, &keeper, &why) != 0) {
         free(server);

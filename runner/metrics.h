@@ -73,6 +73,17 @@ enum run_refusal {
     RUN_REFUSALS
 };
 
+/* How a request about files was answered. */
+enum run_file_result {
+    RUN_FILE_OK,
+    RUN_FILE_NOT_FOUND,
+    RUN_FILE_REFUSED, /* by its params, a limit, or the system's permissions */
+    RUN_FILE_FAILED,
+    RUN_FILE_RESULTS
+};
+
+enum { RUN_METRICS_FILE_METHODS = 13 }; /* those of wire/msg_fs.h, in their order */
+
 enum { RUN_METRICS_CONN_STATES = 7, RUN_METRICS_LISTEN_KINDS = 3 };
 
 /* The runner's own numbers; each begins a range, see struct run_metrics_view. */
@@ -90,7 +101,8 @@ enum run_count {
     RUN_COUNT_DELIVERED,
     RUN_COUNT_DROPPED,     /* output whose connection ended first */
     RUN_COUNT_UNENCODABLE, /* output that no memory was left for */
-    RUN_COUNTS
+    RUN_COUNT_FILE_CALLS,  /* by method, and in it by result */
+    RUN_COUNTS = RUN_COUNT_FILE_CALLS + RUN_METRICS_FILE_METHODS * RUN_FILE_RESULTS
 };
 
 enum run_histogram {

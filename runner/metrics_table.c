@@ -65,7 +65,25 @@ static words shortages = {
 };
 static words resources = {"resource=\"sessions\"", "resource=\"descriptors\"",
                           "resource=\"pseudoterminals\"", "resource=\"processes\""};
-static words pools = {"pool=\"general\"", "pool=\"starts\""};
+#define FILE_METHOD(name)                                                                          \
+    "method=\"fs/" name "\",result=\"ok\"", "method=\"fs/" name "\",result=\"not_found\"",         \
+        "method=\"fs/" name "\",result=\"refused\"", "method=\"fs/" name "\",result=\"failed\""
+static words file_calls = {
+    FILE_METHOD("getMetadata"),
+    FILE_METHOD("readFile"),
+    FILE_METHOD("open"),
+    FILE_METHOD("readBlock"),
+    FILE_METHOD("close"),
+    FILE_METHOD("writeFile"),
+    FILE_METHOD("createDirectory"),
+    FILE_METHOD("readDirectory"),
+    FILE_METHOD("canonicalize"),
+    FILE_METHOD("walk"),
+    FILE_METHOD("remove"),
+    FILE_METHOD("copy"),
+    FILE_METHOD("watchMissing"),
+};
+static words pools = {"pool=\"general\"", "pool=\"starts\"", "pool=\"files\""};
 
 _Static_assert(sizeof(session_states) / sizeof(char *) == SESS_STATES * SESS_KINDS, "all states");
 _Static_assert(sizeof(start_results) / sizeof(char *) == RUN_START_RESULTS, "all results");
@@ -78,6 +96,8 @@ _Static_assert(sizeof(cuts) / sizeof(char *) == RUN_CUTS, "all reasons");
 _Static_assert(sizeof(refusals) / sizeof(char *) == RUN_REFUSALS, "all reasons");
 _Static_assert(sizeof(shortages) / sizeof(char *) == RUN_RESOURCES, "all words");
 _Static_assert(sizeof(resources) / sizeof(char *) == SESS_RESOURCES, "all resources");
+_Static_assert(sizeof(file_calls) / sizeof(char *) == RUN_METRICS_FILE_METHODS * RUN_FILE_RESULTS,
+               "all methods and results");
 _Static_assert(sizeof(pools) / sizeof(char *) == IOCP_POOLS, "all pools");
 
 /* clang-format off */
@@ -153,6 +173,8 @@ const struct run_metric_row run_metric_table[] = {
      LABELS(refusals), COUNT(REFUSALS)},
     {"no_capacity_total", COUNTER, "Starts refused with error -32021, by resource.",
      LABELS(shortages), COUNT(NO_CAPACITY)},
+    {"file_calls_total", COUNTER, "Requests about files, by method and answer.",
+     LABELS(file_calls), COUNT(FILE_CALLS)},
 
     {"resource_used", GAUGE, "What sessions and connections use of a resource.", LABELS(resources),
      AT(sessions.used)},

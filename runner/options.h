@@ -72,6 +72,9 @@ struct run_options {
     uint64_t tombstone_ttl_ms;
     bool no_direct_exec;
     bool no_prepared_exec;
+    bool no_files;
+    const char *files_root; /* NULL: none */
+    uint64_t max_file_read_bytes;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

@@ -88,6 +88,13 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
      "refuse process/start with a spec of the type direct", NULL},
     {"no-prepared-exec", NULL, RUN_OPTION_FLAG, AT(no_prepared_exec), 0, 0, 0,
      "refuse process/start with a spec of the type prepared", NULL},
+    {"no-files", NULL, RUN_OPTION_FLAG, AT(no_files), 0, 0, 0,
+     "refuse every request about files (fs/...)", NULL},
+    {"files-root", "PATH", RUN_OPTION_PATH, AT(files_root), 0, 0, 0,
+     "serve only files below this directory; programs are not confined by it", NULL},
+    {"max-file-read", "SIZE", RUN_OPTION_SIZE, AT(max_file_read_bytes), 64 * KIB, GIB / 2, 48 * MIB,
+     "the largest file that fs/readFile gives; larger ones are read in blocks",
+     "its reply must fit in a message that the client takes"},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

@@ -14,6 +14,7 @@
 #include "runner/auth.h"
 #include "runner/conn.h"
 #include "runner/environment.h"
+#include "runner/files.h"
 #include "runner/log.h"
 #include "runner/options.h"
 #include "runner/signals.h"
@@ -51,6 +52,7 @@ struct run_server {
     struct run_auth_hosts hosts;
     const char *const *env;
     struct run_environment environment;
+    struct run_files files;
     int64_t keeper_pid;
 
     uint8_t state; /* enum run_server_state */

@@ -32,6 +32,7 @@ ptrdiff_t wire_msg_chunk_decode(const struct wire_msg_chunk *chunk,
     }
     out_problem->code = WIRE_RPC_CODE_INVALID_PARAMS;
     (void)snprintf(out_problem->text, sizeof out_problem->text,
-                   "invalid base64 in `chunk` at character %lu", (unsigned long)bad_offset);
+                   "invalid base64 in `%s` at character %lu", chunk->name,
+                   (unsigned long)bad_offset);
     return WIRE_MSG_ERR_PARAMS;
 }

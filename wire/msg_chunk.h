@@ -12,6 +12,7 @@
 /* The text of a chunk: a span of the message. */
 struct wire_msg_chunk {
     struct wire_span text;
+    const char *name; /* of the member, for problems */
     bool has_escapes; /* JSON escapes stand in it ("\/"), so it must be unescaped first */
 };
 

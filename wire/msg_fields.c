@@ -155,6 +155,7 @@ int wire_msg_read_chunk(struct wire_msg_parser *parser, const char *name,
     if (token->event != WIRE_JSON_STRING) {
         return wire_msg_refuse_type(parser, name, "a string in base64");
     }
+    chunk->name = name;
     chunk->text = token->text;
     chunk->has_escapes = token->has_escapes;
     return 0;

@@ -43,12 +43,20 @@ struct wire_msg_table {
     const struct wire_msg_field *fields;
     size_t count; /* at most WIRE_MSG_FIELDS_MAX (asserted) */
     const char *scope;
+    bool is_strict; /* a member that is not in the table is a problem, unless null or false */
 };
 
 /* The table of an array of rows. */
 #define WIRE_MSG_TABLE(rows, scope_text)                                                           \
     ((struct wire_msg_table){                                                                      \
         .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0]), .scope = (scope_text)})
+
+/* The same for an object in which nothing may be overheard. */
+#define WIRE_MSG_STRICT_TABLE(rows, scope_text)                                                    \
+    ((struct wire_msg_table){.fields = (rows),                                                     \
+                             .count = sizeof(rows) / sizeof((rows)[0]),                            \
+                             .scope = (scope_text),                                                \
+                             .is_strict = true})
 
 /*
  * Reads params, JSON that has been checked or data NULL for none, by a table into the zeroed struct

@@ -1,6 +1,6 @@
 /*
- * The table of methods. It is searched by comparing: a handful of names, each told from the others
- * by its size or its first characters.
+ * The table of methods. It is searched by comparing: some dozens of names, each told from the
+ * others by its size or its first characters.
  */
 #include "wire/msg_method.h"
 
@@ -28,6 +28,19 @@ static const struct method_row rows[] = {
     {"process/read", WIRE_MSG_METHOD_PROCESS_READ},
     {"process/snapshot", WIRE_MSG_METHOD_PROCESS_SNAPSHOT},
     {"process/list", WIRE_MSG_METHOD_PROCESS_LIST},
+    {"fs/getMetadata", WIRE_MSG_METHOD_FS_GET_METADATA},
+    {"fs/readFile", WIRE_MSG_METHOD_FS_READ_FILE},
+    {"fs/open", WIRE_MSG_METHOD_FS_OPEN},
+    {"fs/readBlock", WIRE_MSG_METHOD_FS_READ_BLOCK},
+    {"fs/close", WIRE_MSG_METHOD_FS_CLOSE},
+    {"fs/writeFile", WIRE_MSG_METHOD_FS_WRITE_FILE},
+    {"fs/createDirectory", WIRE_MSG_METHOD_FS_CREATE_DIRECTORY},
+    {"fs/readDirectory", WIRE_MSG_METHOD_FS_READ_DIRECTORY},
+    {"fs/canonicalize", WIRE_MSG_METHOD_FS_CANONICALIZE},
+    {"fs/walk", WIRE_MSG_METHOD_FS_WALK},
+    {"fs/remove", WIRE_MSG_METHOD_FS_REMOVE},
+    {"fs/copy", WIRE_MSG_METHOD_FS_COPY},
+    {"fs/watchMissing", WIRE_MSG_METHOD_FS_WATCH_MISSING},
     {"environment/info", WIRE_MSG_METHOD_ENVIRONMENT_INFO},
     {"environment/status", WIRE_MSG_METHOD_ENVIRONMENT_STATUS},
 };

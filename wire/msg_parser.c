@@ -12,6 +12,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* How much of a member's name that is not known stands in a problem's text. */
+#define UNKNOWN_SHOWN_BYTES ((size_t)80)
+
 void wire_msg_parser_init(struct wire_msg_parser *parser, struct wire_json_scratch *scratch,
                           void *memory, size_t size_bytes, enum wire_msg_path_style path_style)
 {
@@ -92,6 +95,27 @@ static int check_required(struct wire_msg_parser *parser, const struct wire_msg_
     return 0;
 }
 
+/* A member that the table does not have. */
+static int skip_unknown(struct wire_msg_parser *parser, const struct wire_msg_table *table,
+                        const struct wire_json_token *key)
+{
+    struct wire_span value;
+    if (wire_json_reader_raw(&parser->reader, key, &value)) {
+        return wire_msg_refuse_json(parser);
+    }
+    if (!table->is_strict || wire_span_equal(value, wire_span_text("null")) ||
+        wire_span_equal(value, wire_span_text("false"))) {
+        return 0;
+    }
+    size_t shown = key->text.size < UNKNOWN_SHOWN_BYTES ? key->text.size : UNKNOWN_SHOWN_BYTES;
+    bool is_plain = true;
+    for (size_t i = 0; i < shown; i++) {
+        is_plain = is_plain && key->text.data[i] >= ' ' && key->text.data[i] < 0x7F;
+    }
+    return wire_msg_refuse(parser, "unknown member `%s%.*s`", table->scope,
+                           is_plain ? (int)shown : 0, (const char *)key->text.data);
+}
+
 /* The members of an object that is open, and its end. */
 static int read_members(struct wire_msg_parser *parser, const struct wire_msg_table *table,
                         void *out)
@@ -101,17 +125,11 @@ static int read_members(struct wire_msg_parser *parser, const struct wire_msg_ta
     int event = wire_json_reader_next(&parser->reader, &key);
     for (; event == WIRE_JSON_KEY; event = wire_json_reader_next(&parser->reader, &key)) {
         const struct wire_msg_field *field = find_field(table, &key);
-        if (!field) {
-            if (wire_json_reader_skip(&parser->reader, &key)) {
-                return wire_msg_refuse_json(parser);
-            }
-            continue;
-        }
-        int error = read_field(parser, field, out);
+        int error = field ? read_field(parser, field, out) : skip_unknown(parser, table, &key);
         if (error) {
             return error;
         }
-        seen |= (uint32_t)1 << (field - table->fields);
+        seen |= field ? (uint32_t)1 << (field - table->fields) : 0;
     }
     if (event < 0) {
         return wire_msg_refuse_json(parser);

@@ -19,6 +19,7 @@ static const char *const error_texts[] = {
     "must not have a query or fragment",
     "is not UTF-8 once decoded",
     "does not fit as a URI",
+    "is a Windows path, and this server runs on another system",
 };
 
 const char *wire_msg_path_error_text(int error)
@@ -57,6 +58,17 @@ static bool is_absolute(struct wire_span path, enum wire_msg_path_style style)
     }
     bool is_share = path.size > 2 && path.data[0] == '\\' && path.data[1] == '\\';
     return is_share || has_drive(path);
+}
+
+/* "C:\\x", "C:/x", "\\\\server\\x", or what file:///C:/x decodes to. */
+static bool is_of_windows(struct wire_span path, bool from_uri)
+{
+    if (from_uri) {
+        bool has_letter = path.size >= 3 && path.data[0] == '/' &&
+                          wire_http_is_alpha(path.data[1]) && path.data[2] == ':';
+        return has_letter && (path.size == 3 || path.data[3] == '/');
+    }
+    return has_drive(path) || (path.size > 2 && path.data[0] == '\\' && path.data[1] == '\\');
 }
 
 /* What stands behind "file:" and a host that is this one; the result begins with a slash. */
@@ -132,13 +144,17 @@ static ptrdiff_t decode_uri(uint8_t *text, size_t size, enum wire_msg_path_style
 ptrdiff_t wire_msg_path_decode(uint8_t *text, size_t size, enum wire_msg_path_style style)
 {
     ptrdiff_t done = (ptrdiff_t)size;
-    if (starts_with(wire_span_of(text, size), "file:")) {
+    bool from_uri = starts_with(wire_span_of(text, size), "file:");
+    if (from_uri) {
         done = decode_uri(text, size, style);
     }
     if (done < 0) {
         return done;
     }
     struct wire_span path = wire_span_of(text, (size_t)done);
+    if (style == WIRE_MSG_PATH_POSIX && is_of_windows(path, from_uri)) {
+        return WIRE_MSG_PATH_ERR_WINDOWS;
+    }
     if (!is_absolute(path, style)) {
         return WIRE_MSG_PATH_ERR_RELATIVE;
     }

@@ -21,6 +21,7 @@ enum wire_msg_path_error {
     WIRE_MSG_PATH_ERR_SUFFIX = -5,   /* a query or fragment */
     WIRE_MSG_PATH_ERR_UTF8 = -6,     /* Windows: the decoded path is not UTF-8 */
     WIRE_MSG_PATH_ERR_CAPACITY = -7, /* the buffer is too small for a URI */
+    WIRE_MSG_PATH_ERR_WINDOWS = -8,  /* POSIX: a drive or a share, or a URI of one */
 };
 
 /* A short English phrase for an error, to stand behind the member's name; never NULL. */
@@ -29,8 +30,9 @@ const char *wire_msg_path_error_text(int error);
 /*
  * Turns text into a path, in place: the result is never longer. POSIX: "/x" as it is; file:///x,
  * file://localhost/x and file:/x decoded, to any bytes but NUL. Windows: "C:\x", "C:/x" and
- * "\\server\share" as they are; file:///C:/x decoded, with backslashes. Returns the path's size or
- * a negative enum wire_msg_path_error, after which text is undefined.
+ * "\\server\share" as they are; file:///C:/x decoded, with backslashes. What is clearly a path of
+ * Windows is refused by POSIX as such. Returns the path's size or a negative enum
+ * wire_msg_path_error, after which text is undefined.
  */
 WIRE_MUST_CHECK ptrdiff_t wire_msg_path_decode(uint8_t *text, size_t size,
                                                enum wire_msg_path_style style);

@@ -13,6 +13,8 @@
 
 #include "tests/wire/support_file.h"
 #include "tests/wire/support_msg.h"
+#include "wire/msg_fs.h"
+#include "wire/msg_fs_reply.h"
 #include "wire/msg_initialize.h"
 #include "wire/msg_method.h"
 #include "wire/msg_output.h"
@@ -30,6 +32,7 @@ static struct {
     size_t outputs;
     size_t exits;
     size_t closes;
+    size_t file_replies;
 } seen;
 
 static void check_start(const struct wire_msg_process_start *start)
@@ -51,6 +54,7 @@ static int parse_params(struct support_msg *msg, enum wire_msg_method method)
         struct wire_msg_process_write write;
         struct wire_msg_process_signal signal;
         struct wire_msg_process_terminate terminate;
+        struct wire_msg_fs fs;
     } out;
     int error = 0;
     switch (method) {
@@ -69,7 +73,9 @@ static int parse_params(struct support_msg *msg, enum wire_msg_method method)
     case WIRE_MSG_METHOD_PROCESS_TERMINATE:
         return wire_msg_process_terminate_parse(&msg->parser, msg->span, &out.terminate);
     default:
-        return 0;
+        return wire_msg_fs_is_method(method)
+                   ? wire_msg_fs_parse(&msg->parser, method, msg->span, &out.fs)
+                   : 0;
     }
 }
 
@@ -160,6 +166,66 @@ static void write_status(struct wire_json_writer *writer, struct wire_span id, c
 }
 
 /* Writes the reply again, by its members. False: it answers a method that we do not serve. */
+static void write_metadata(struct wire_json_writer *writer, struct wire_span id,
+                           const json_t *result)
+{
+    struct wire_msg_fs_metadata metadata = {
+        .is_directory = json_is_true(json_object_get(result, "isDirectory")),
+        .is_file = json_is_true(json_object_get(result, "isFile")),
+        .is_symlink = json_is_true(json_object_get(result, "isSymlink")),
+        .size = (uint64_t)json_integer_value(json_object_get(result, "size")),
+        .created_at_ms = json_integer_value(json_object_get(result, "createdAtMs")),
+        .modified_at_ms = json_integer_value(json_object_get(result, "modifiedAtMs")),
+    };
+    wire_msg_fs_metadata_reply(writer, id, &metadata);
+}
+
+static void write_content(struct wire_json_writer *writer, struct wire_span id, const char *text)
+{
+    uint8_t bytes[4096];
+    struct wire_json_base64 base64;
+    ptrdiff_t size =
+        wire_base64_decode(wire_base64_best(), wire_span_text(text), bytes, sizeof bytes, NULL);
+    assert_true(size >= 0);
+    wire_msg_fs_read_begin(writer, id, &base64);
+    wire_json_base64_push(&base64, wire_span_of(bytes, (size_t)size));
+    wire_msg_fs_read_end(writer, &base64);
+}
+
+static void write_walk(struct wire_json_writer *writer, struct wire_span id, const json_t *result)
+{
+    const json_t *entries = json_object_get(result, "entries");
+    wire_msg_fs_entries_begin(writer, id);
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        wire_msg_fs_walk_entry(writer, text_of(entry, "path"),
+                               strcmp(text_of(entry, "kind"), "directory") == 0);
+    }
+    wire_msg_fs_walk_errors(writer);
+    wire_msg_fs_walk_end(writer, json_is_true(json_object_get(result, "truncated")));
+}
+
+/* False: it is no reply about files. */
+static bool write_file_reply(struct wire_json_writer *writer, struct wire_span id,
+                             const json_t *result)
+{
+    if (json_object_get(result, "isSymlink")) {
+        write_metadata(writer, id, result);
+    } else if (text_of(result, "dataBase64")) {
+        write_content(writer, id, text_of(result, "dataBase64"));
+    } else if (json_object_get(result, "truncated")) {
+        write_walk(writer, id, result);
+    } else if (text_of(result, "path")) {
+        wire_msg_fs_path_reply(writer, id, text_of(result, "path"));
+    } else if (json_object_size(result) == 0) {
+        wire_msg_fs_done_reply(writer, id);
+    } else {
+        return false;
+    }
+    seen.file_replies++;
+    return true;
+}
+
 static bool write_reply(struct wire_json_writer *writer, struct wire_span id, const json_t *result)
 {
     uint8_t buffer[256];
@@ -176,7 +242,7 @@ static bool write_reply(struct wire_json_writer *writer, struct wire_span id, co
         wire_msg_process_terminate_reply(writer, id, json_is_true(running));
         seen.running_replies++;
     } else {
-        return false;
+        return write_file_reply(writer, id, result);
     }
     return true;
 }
@@ -297,7 +363,11 @@ static void test_msg_captures(void **state)
     assert_true(seen.parsed[WIRE_MSG_METHOD_PROCESS_START] >= 9);
     assert_true(seen.parsed[WIRE_MSG_METHOD_PROCESS_WRITE] >= 5);
     assert_true(seen.parsed[WIRE_MSG_METHOD_PROCESS_TERMINATE] >= 9);
-    assert_true(seen.parsed[WIRE_MSG_METHOD_UNKNOWN] >= 5);
+    assert_true(seen.parsed[WIRE_MSG_METHOD_FS_GET_METADATA] >= 40);
+    assert_true(seen.parsed[WIRE_MSG_METHOD_FS_READ_FILE] >= 5);
+    assert_true(seen.parsed[WIRE_MSG_METHOD_FS_WRITE_FILE] >= 3);
+    assert_true(seen.parsed[WIRE_MSG_METHOD_FS_WALK] >= 1);
+    assert_true(seen.file_replies >= 18);
     assert_true(seen.initialized_replies >= 9 && seen.start_replies >= 9);
     assert_true(seen.status_replies >= 4 && seen.running_replies >= 9);
     assert_true(seen.outputs >= 30 && seen.exits >= 9 && seen.closes >= 9);

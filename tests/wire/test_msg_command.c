@@ -206,7 +206,7 @@ static void test_msg_method(void **state)
     check_method("command/exec/other", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_V0);
     check_method("process/attach", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_PROCESS);
     check_method("command/execute", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
-    check_method("fs/readFile", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
+    check_method("fs/readFile", WIRE_MSG_METHOD_FS_READ_FILE, WIRE_MSG_DIALECT_NONE);
     check_method("process", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
     check_method("Initialize", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);
     check_method("", WIRE_MSG_METHOD_UNKNOWN, WIRE_MSG_DIALECT_NONE);

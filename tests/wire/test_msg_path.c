@@ -25,6 +25,7 @@ struct path_row {
 #define ENCODED  WIRE_MSG_PATH_ERR_ENCODED
 #define SUFFIX   WIRE_MSG_PATH_ERR_SUFFIX
 #define UTF8     WIRE_MSG_PATH_ERR_UTF8
+#define WINDOWS  WIRE_MSG_PATH_ERR_WINDOWS
 
 static const struct path_row rows[] = {
     {"/", "/", 0, NULL, RELATIVE},
@@ -44,19 +45,20 @@ static const struct path_row rows[] = {
      "b",
      0, NULL, RELATIVE},
     {"file:////a", "//a", 0, NULL, RELATIVE},
-    {"file:///C:/x%20y/z", "/C:/x y/z", 0, "C:\\x y\\z", 0},
-    {"file:///c:/", "/c:/", 0, "c:\\", 0},
-    {"file:/C:/x", "/C:/x", 0, "C:\\x", 0},
-    {"file://localhost/C:/x", "/C:/x", 0, "C:\\x", 0},
-    {"file:///C%3A/x", "/C:/x", 0, "C:\\x", 0},
-    {"file:///C:/a%5Cb", "/C:/a\\b", 0, NULL, ENCODED},
-    {"file:///C:/a%FF", "/C:/a\xff", 0, NULL, UTF8},
-    {"file:///C:", "/C:", 0, NULL, RELATIVE},
+    {"file:///C:/x%20y/z", NULL, WINDOWS, "C:\\x y\\z", 0},
+    {"file:///c:/", NULL, WINDOWS, "c:\\", 0},
+    {"file:/C:/x", NULL, WINDOWS, "C:\\x", 0},
+    {"file://localhost/C:/x", NULL, WINDOWS, "C:\\x", 0},
+    {"file:///C%3A/x", NULL, WINDOWS, "C:\\x", 0},
+    {"file:///C:/a%5Cb", NULL, WINDOWS, NULL, ENCODED},
+    {"file:///C:/a%FF", NULL, WINDOWS, NULL, UTF8},
+    {"file:///C:", NULL, WINDOWS, NULL, RELATIVE},
+    {"/C:/x", "/C:/x", 0, NULL, RELATIVE},
     {"file:///C:x", "/C:x", 0, NULL, RELATIVE},
     {"file:C:/x", NULL, RELATIVE, NULL, RELATIVE},
-    {"C:\\x", NULL, RELATIVE, "C:\\x", 0},
-    {"z:/x y", NULL, RELATIVE, "z:/x y", 0},
-    {"\\\\server\\share", NULL, RELATIVE, "\\\\server\\share", 0},
+    {"C:\\x", NULL, WINDOWS, "C:\\x", 0},
+    {"z:/x y", NULL, WINDOWS, "z:/x y", 0},
+    {"\\\\server\\share", NULL, WINDOWS, "\\\\server\\share", 0},
     {"\\\\", NULL, RELATIVE, NULL, RELATIVE},
     {"\\x", NULL, RELATIVE, NULL, RELATIVE},
     {"C:x", NULL, RELATIVE, NULL, RELATIVE},

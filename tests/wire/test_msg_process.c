@@ -336,7 +336,7 @@ static void test_msg_process_bad_chunks(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct wire_msg_chunk chunk = {wire_span_text(rows[i].text), rows[i].has_escapes};
+        struct wire_msg_chunk chunk = {wire_span_text(rows[i].text), "chunk", rows[i].has_escapes};
         struct wire_msg_problem problem = {0};
         uint8_t bytes[16];
         assert_int_equal(
