@@ -91,7 +91,7 @@ class Client {
     this.goOn();
     // What came by a notification while the read was under way is acknowledged, not missing.
     if (reply.skipped && this.seq < reply.skipped.lastSeq) this.skipped.push(reply.skipped);
-    this.peer.waiters.forEach((waiter) => waiter()); // who waits for bytes has seen messages only
+    this.peer.waiters.forEach((waiter) => waiter()); // they were asked before this was added
     const last = reply.chunks.length > 0 ? reply.chunks[reply.chunks.length - 1].seq : Infinity;
     return this.seq <= last && last !== Infinity;
   }
@@ -158,7 +158,7 @@ resumeTest('ten-cuts-with-nothing-retained', { args: ['--retain', '0'] },
   (t, server) => cutTenTimes(t, server));
 resumeTest('ten-cuts-with-a-small-ring', { args: ['--retain', '0', '--resume-ring', '64KiB'] },
   (t, server) => cutTenTimes(t, server, { maxBytes: 50000 }));
-// A chunk a line, as long as fewer than 256 are on the way: then their number makes the program wait.
+// A chunk a line while fewer than 256 are on the way; then their number makes the program wait.
 const ECHOES = 'i=0; while [ $i -lt 40000 ]; do printf "%07d\\n" $i; i=$((i+1)); done';
 resumeTest('ten-cuts-of-tiny-chunks', { args: ['--retain', '0'] },
   (t, server) => cutTenTimes(t, server, { lines: 40000, script: ECHOES }));
