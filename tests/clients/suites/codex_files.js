@@ -75,7 +75,8 @@ test('codex-files/project-documents', BOTH, async (t) => {
   const { model } = await projectTurn(t, nothing);
   const told = toldIn(model.requests[0]);
   const at = ['Words for the whole project: gr\u00fc\u00dfe.',
-    'Words in place of those of folder one.', 'Words of folder two.'].map((words) => told.indexOf(words));
+    'Words in place of those of folder one.', 'Words of folder two.']
+    .map((words) => told.indexOf(words));
   assert.ok(at[0] >= 0 && at[0] < at[1] && at[1] < at[2], `found at ${at}`);
   assert.ok(!told.includes('that are not read'));
 });
