@@ -39,10 +39,20 @@
 #define SUP_SLOW 0
 #endif
 
+/* A second build for the same system, whose first has run the full counts of a slow one. */
+#ifdef EXECPORT_REPEATED_TESTS
+#define SUP_REPEATED 1
+#else
+#define SUP_REPEATED 0
+#endif
+
 enum { SUP_DEADLINE_MS = SUP_SLOW ? 60000 : 20000 }; /* of every wait, if nothing else is said */
 
 /* Chooses a count. */
 #define SUP_COUNT(normal, slow) (SUP_SLOW ? (slow) : (normal))
+
+/* Chooses a count of repetitions that only make a rare event likelier. */
+#define SUP_STRESS(normal, slow) (SUP_REPEATED ? (slow) / 5 : SUP_COUNT(normal, slow))
 
 /* ---- The program --------------------------------------------------------------------------- */
 

@@ -51,7 +51,7 @@ uint64_t sup_seed(void)
 
 uint64_t sup_operations(void)
 {
-    return from_environment("EXECPORT_OPS", SUP_COUNT(1000000, 100000));
+    return from_environment("EXECPORT_OPS", SUP_STRESS(1000000, 100000));
 }
 
 void sup_random_init(struct sup_random *random, uint64_t seed, uint64_t stream)

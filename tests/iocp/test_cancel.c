@@ -137,7 +137,7 @@ static void test_cancel_delivers_an_end_that_is_there(void **state)
 /* ---- Races ------------------------------------------------------------------------------------
  */
 
-enum { RACES = SUP_COUNT(10000, 4000) };
+enum { RACES = SUP_STRESS(10000, 4000) };
 
 /*
  * A thread sends numbered records at its own pace. On the strand reads are started and, a random

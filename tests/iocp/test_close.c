@@ -228,7 +228,7 @@ static void test_open_of_a_dead_handle_fails(void **state)
 
 /* ---- Freed in the callback ------------------------------------------------------------------- */
 
-enum { MAYFLIES = SUP_COUNT(4000, 600) };
+enum { MAYFLIES = SUP_STRESS(4000, 600) };
 
 /* A stream whose strand ends after it and whose memory goes in the last callback, while the other
  * side sends and hangs up at the same time. */
@@ -341,7 +341,7 @@ static void test_close_while_events_arrive(void **state)
 
 /* ---- Old events ------------------------------------------------------------------------------ */
 
-enum { GENERATIONS = SUP_COUNT(3000, 500), NEIGHBOURS = 4 };
+enum { GENERATIONS = SUP_STRESS(3000, 500), NEIGHBOURS = 4 };
 
 /*
  * Streams hang up, are closed, and new ones take their numbers at once. A new one waits for its own

@@ -5,7 +5,7 @@
 #include "support.h"
 
 enum {
-    PIPES = SUP_SANITIZED ? 500 : 4000,
+    PIPES = SUP_SANITIZED ? 500 : SUP_STRESS(4000, 4000),
     STRANDS = 8,
     ROUNDS = 3,
     MOST_BYTES = 3000 /* of one write: fits into the smallest pipe that a system gives */

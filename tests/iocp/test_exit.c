@@ -258,13 +258,13 @@ static void test_cancel_races_with_exit(void **state)
     (void)state;
     struct sup_random random;
     sup_random_init(&random, sup_seed(), 0);
-    for (unsigned i = 0; i < SUP_COUNT(200, 40); i++)
+    for (unsigned i = 0; i < SUP_STRESS(200, 40); i++)
         check_race(&random);
 }
 
 /* ---- Thousands ------------------------------------------------------------------------------- */
 
-enum { CHILDREN = SUP_COUNT(5000, 300), AT_LEAST = 32 };
+enum { CHILDREN = SUP_STRESS(5000, 300), AT_LEAST = 32 };
 
 struct many {
     struct sup_world *world;

@@ -10,7 +10,7 @@ enum {
     STREAMS = 100,
     /* A hang-up, one more event for its end, one that was on its way when it was disarmed. */
     EVENTS_OF_A_HANG_UP = 3,
-    READS = SUP_COUNT(10000, 3000),
+    READS = SUP_STRESS(10000, 3000),
     REGISTRATIONS_MAX = 3,
 };
 

@@ -167,7 +167,7 @@ static void test_held_slices_stay_whole(void **state)
     struct sup_world *world = sup_world_open(NULL);
     struct iocp_stats stats;
     struct holder *holder = holder_new(world, KEPT);
-    send_to_holder(holder, SUP_COUNT(64, 16) * 1024 * 1024);
+    send_to_holder(holder, SUP_STRESS(64, 16) * 1024 * 1024);
     holder_end(holder);
     assert_int_equal(holder->held_count, KEPT);
     check_held(holder);

@@ -41,7 +41,8 @@ function cliEnv(t, home, model, where) {
   const proxy = { HTTP_PROXY: model.origin, HTTPS_PROXY: model.origin, ALL_PROXY: model.origin,
     NO_PROXY: '127.0.0.1,localhost' };
   const target = where.url ? { CODEX_EXEC_SERVER_URL: where.url } : {};
-  return t.env({ ...proxy, ...target, HOME: home, CODEX_HOME: home });
+  const programs = where.path ? { PATH: `${where.path}:${process.env.PATH}` } : {};
+  return t.env({ ...proxy, ...target, ...programs, HOME: home, CODEX_HOME: home });
 }
 
 function prepareHome(t, model, where) {
@@ -97,7 +98,7 @@ class Turn {
 
 // Begins a turn; `script` is as for MockModel. where: {url} or {environments: text of the file};
 // cwd (default a new directory), args and prompt of the CLI, sandboxMode, config (more of its
-// configuration).
+// configuration), path (put before $PATH).
 async function startTurn(t, where, script) {
   const model = new MockModel(script);
   await model.listen();

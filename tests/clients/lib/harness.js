@@ -1,5 +1,5 @@
 'use strict';
-// The tests' registry and scheduler, and the context that a test gets. A test is a name, the
+// The tests' registry, and the context that a test gets. A test is a name, the
 // servers that it holds for, a deadline and an async function that throws when it fails. Whatever a
 // test opened is closed by its context, in reverse order; then no process that carries the test's
 // tag in its environment may be left.
@@ -13,7 +13,6 @@ const { taggedPids, killOwn, waitFor } = require('./proc');
 const DEFAULT_TIMEOUT_MS = 20000;
 const CLEANUP_TIMEOUT_MS = 20000;
 const REAP_TIMEOUT_MS = 10000;
-const BACKGROUND_AT_ONCE = 8;
 
 const tests = [];
 
@@ -107,7 +106,8 @@ function sanitizerEnv() {
   return Object.fromEntries(names.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
 }
 
-async function runOne(one, settings, report) {
+// Runs a test; gives {problem, skipped, ms}, the first two null where there is nothing to tell.
+async function runOne(one, settings) {
   const begun = Date.now();
   const context = new Context(settings);
   let problem = null;
@@ -120,7 +120,7 @@ async function runOne(one, settings, report) {
   }
   const afterwards = await context.close();
   if (!problem && afterwards.length > 0) problem = firstLines(afterwards.join('; '));
-  report(one.name, { problem, skipped, ms: Date.now() - begun });
+  return { problem, skipped, ms: Date.now() - begun };
 }
 
 function firstLines(text) {
@@ -128,22 +128,4 @@ function firstLines(text) {
   return line.length > 900 ? `${line.slice(0, 900)}...` : line;
 }
 
-// Runs tests, `count` at a time.
-async function runSome(queue, count, settings, report) {
-  const worker = async () => {
-    for (let one = queue.shift(); one; one = queue.shift()) await runOne(one, settings, report);
-  };
-  await Promise.all(Array.from({ length: count }, worker));
-}
-
-// Runs the chosen tests: settings.jobs at a time, beside them those that mostly wait, and in the
-// end those that want the machine for themselves.
-async function runAll(chosen, settings, report) {
-  const of = (isIt) => chosen.filter(isIt);
-  await Promise.all([
-    runSome(of((one) => one.background), BACKGROUND_AT_ONCE, settings, report),
-    runSome(of((one) => !one.background && !one.alone), settings.jobs, settings, report)]);
-  await runSome(of((one) => one.alone), 1, settings, report);
-}
-
-module.exports = { test, tests, runAll, withDeadline, Skip };
+module.exports = { test, tests, runOne, withDeadline, Skip };

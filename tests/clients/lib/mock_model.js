@@ -1,8 +1,8 @@
 'use strict';
 // A model for the Codex CLI that follows a script: an HTTP server on loopback that answers POST
 // /v1/responses with server-sent events. A script is a generator: what it yields is the list of
-// items of the next answer, what it gets back are the function_call_output items of the request
-// that follows. Every request's body is kept for assertions. Anything else that is asked is a
+// items of the next answer, what it gets back are the outputs of those calls in the request that
+// follows. Every request's body is kept for assertions. Anything else that is asked is a
 // failure.
 
 const http = require('node:http');
@@ -13,6 +13,11 @@ const USAGE = { input_tokens: 1, input_tokens_details: null, output_tokens: 1,
 function call(callId, name, args) {
   return { type: 'function_call', id: `fc_${callId}`, call_id: callId, name,
     arguments: JSON.stringify(args) };
+}
+
+// A call of a tool that takes plain text.
+function customCall(callId, name, input) {
+  return { type: 'custom_tool_call', id: `ctc_${callId}`, call_id: callId, name, input };
 }
 
 function message(text) {
@@ -33,7 +38,7 @@ function eventsOf(responseId, items) {
 // The outputs that are new in this request: those of the calls of the answer before it, in the
 // order in which they stand.
 function newOutputs(body, callIds) {
-  return body.input.filter((item) => item.type === 'function_call_output' &&
+  return body.input.filter((item) => item.type.endsWith('_call_output') &&
     callIds.has(item.call_id));
 }
 
@@ -103,4 +108,4 @@ class MockModel {
   }
 }
 
-module.exports = { MockModel, call, message };
+module.exports = { MockModel, call, customCall, message };

@@ -38,7 +38,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
   // On SIGINT the CLI itself ends what it started. After the others nobody but the server is there
   // to do it; the peer had not done it after 40 s.
   test(`codex-end/${name}`, { on: signal === 'SIGINT' ? ['execport', 'codex'] : ['execport'],
-    background: true, timeoutMs: 60000 }, async (t) => {
+    timeoutMs: 60000 }, async (t) => {
     const server = await startServer(t, { args: t.isExecport ? ['--detach-ttl', '700ms'] : [] });
     const witness = new Witness(t);
     await killedTurn(t, server, signal, witness, NEAR);
@@ -47,7 +47,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
 
   // What has left its session and lost its parents is found by cgroups; without them it ends
   // together with the server.
-  test(`codex-end/${name}-with-daemons`, { background: true, timeoutMs: 60000 }, async (t) => {
+  test(`codex-end/${name}-with-daemons`, { timeoutMs: 60000 }, async (t) => {
     const server = await startServer(t, { args: ['--detach-ttl', '700ms'] });
     const witness = new Witness(t);
     await killedTurn(t, server, signal, witness,
@@ -59,7 +59,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
 
 // A command that has ended may have left a daemon, as in any shell: it stays, and ends together
 // with the server.
-test('codex-end/daemons-of-ended-commands', { background: true, timeoutMs: 60000 }, async (t) => {
+test('codex-end/daemons-of-ended-commands', { timeoutMs: 60000 }, async (t) => {
   const server = await startServer(t, { args: ['--detach-ttl', '1ms'] });
   const witness = new Witness(t);
   await killedTurn(t, server, 'SIGKILL', witness, { scripts: [`${FAR}; exit 0`], holders: 2 });

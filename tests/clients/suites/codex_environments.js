@@ -79,6 +79,11 @@ test('codex-env/no-such-program', BOTH, async (t) => {
   await unusable(t, { environments: environments({ program: '/no/such/program' }) });
 });
 
+test('codex-env/no-default', BOTH, async (t) => {
+  const { environments: text } = nearServer(t);
+  await unusable(t, { environments: text.replace('default = "far"', '') });
+});
+
 // Why the documents say include_local = false: without it the CLI quietly runs commands itself.
 test('codex-env/local-unless-told-otherwise', { ...BOTH, on: ['codex'] }, async (t) => {
   await runTurn(t, { environments: environments({ program: '/no/such/program' }, '') },

@@ -81,6 +81,7 @@ class Client {
     this.goOn();
     // What came by a notification while the read was under way is acknowledged, not missing.
     if (reply.skipped && this.seq < reply.skipped.lastSeq) this.skipped.push(reply.skipped);
+    this.peer.waiters.forEach((waiter) => waiter()); // they were asked before this was added
     const last = reply.chunks.length > 0 ? reply.chunks[reply.chunks.length - 1].seq : Infinity;
     return this.seq <= last && last !== Infinity;
   }
@@ -94,9 +95,9 @@ class Client {
 const LINES = 1000000; // of eight bytes
 const FLOOD = `seq -f %07.0f 0 ${LINES - 1}`;
 
-function wanted() {
-  const bytes = Buffer.alloc(8 * LINES);
-  for (let n = 0; n < LINES; n++) bytes.write(`${String(n).padStart(7, '0')}\n`, 8 * n);
+function wanted(lines = LINES) {
+  const bytes = Buffer.alloc(8 * lines);
+  for (let n = 0; n < lines; n++) bytes.write(`${String(n).padStart(7, '0')}\n`, 8 * n);
   return bytes;
 }
 
@@ -107,14 +108,14 @@ async function startFlood(t, peer, client, script = FLOOD) {
 }
 
 // Takes the rest of the flood and sees its end.
-async function finish(client) {
+async function finish(client, lines = LINES) {
   const { peer, processId } = client;
-  await peer.wait(() => client.bytes >= 8 * LINES || undefined, 'the rest', 30000);
+  await peer.wait(() => client.bytes >= 8 * lines || undefined, 'the rest', 30000);
   await peer.request('process/write', { processId, chunk: 'Cg==', writeId: 'end' });
   await peer.wait(() => client.closed || undefined, 'the close', 30000);
 }
 
-async function cutTenTimes(t, server, maxBytes) {
+async function cutTenTimes(t, server, { maxBytes, lines = LINES, script = FLOOD } = {}) {
   const seed = chooseSeed();
   console.log(`# seed ${seed}`);
   const random = randomOf(seed);
@@ -122,10 +123,10 @@ async function cutTenTimes(t, server, maxBytes) {
   const { sessionId } = peer.initialized;
   const client = new Client(t, server, 'flood');
   client.use(peer);
-  await startFlood(t, peer, client);
+  await startFlood(t, peer, client, script);
   for (let i = 0; i < 10; i++) {
     // Somewhere in the next part of the stream, or while what was missed is read.
-    const until = Math.min(client.bytes + random() * 800000, 8 * LINES);
+    const until = Math.min(client.bytes + random() * 0.8 * lines, 8 * lines);
     const catching = i > 0 ? client.catchUp(maxBytes).catch(() => {}) : Promise.resolve();
     await peer.wait(() => client.bytes >= until || undefined, 'bytes', 30000);
     if (random() < 0.5) await catching;
@@ -135,10 +136,10 @@ async function cutTenTimes(t, server, maxBytes) {
     peer = await client.resume(sessionId);
   }
   await client.catchUp(maxBytes);
-  await finish(client);
+  await finish(client, lines);
   assert.deepEqual(client.skipped, []);
-  assert.equal(client.bytes, 8 * LINES, `seed ${seed}`);
-  assert.ok(Buffer.concat(client.parts).equals(wanted()), `the bytes differ, seed ${seed}`);
+  assert.equal(client.bytes, 8 * lines, `seed ${seed}`);
+  assert.ok(Buffer.concat(client.parts).equals(wanted(lines)), `the bytes differ, seed ${seed}`);
   assert.equal(client.exitCode, 0);
 }
 
@@ -146,7 +147,11 @@ resumeTest('ten-cuts', {}, (t, server) => cutTenTimes(t, server));
 resumeTest('ten-cuts-with-nothing-retained', { args: ['--retain', '0'] },
   (t, server) => cutTenTimes(t, server));
 resumeTest('ten-cuts-with-a-small-ring', { args: ['--retain', '0', '--resume-ring', '64KiB'] },
-  (t, server) => cutTenTimes(t, server, 50000));
+  (t, server) => cutTenTimes(t, server, { maxBytes: 50000 }));
+// A chunk a line while fewer than 256 are on the way; then their number makes the program wait.
+const ECHOES = 'i=0; while [ $i -lt 40000 ]; do printf "%07d\\n" $i; i=$((i+1)); done';
+resumeTest('ten-cuts-of-tiny-chunks', { args: ['--retain', '0'] },
+  (t, server) => cutTenTimes(t, server, { lines: 40000, script: ECHOES }));
 
 // Cut again before anything was read: the ring still has it all, and the program waits.
 resumeTest('cuts-without-a-read', { args: ['--retain', '0'] }, async (t, server) => {
