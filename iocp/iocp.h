@@ -297,6 +297,8 @@ struct iocp_stream {
     uint8_t hint;            /* private: expected size of the next read, as a power of two */
     uint8_t phase;           /* private: open, closing, closed */
     bool hung_up;            /* private: a terminal's hang-up was told, and nothing came since */
+    bool is_pressing;        /* the owner's, false after the open: reads do not wait for a slab at
+                              * slab_limit_bytes. For who gives slices back within the callback */
 };
 
 struct iocp_stream_events {

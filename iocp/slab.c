@@ -283,12 +283,19 @@ static bool starve_unless_room(struct iocp_port *port, struct iocp_op *op)
     return full;
 }
 
+/* Whether the read goes on at the limit. */
+static bool is_pressing(struct iocp_op *op)
+{
+    return IOCP_OWNER(op, struct iocp_stream, read)->is_pressing;
+}
+
 /* A new slab for a read, within the limit. Errors as iocp_slab_room. */
 static int renew_for_read(struct iocp_worker *worker, struct iocp_op *op)
 {
     struct iocp_port *port = worker->port;
     drop_current(worker);
-    if (atomic_load(&port->slabs.leased) >= port->slabs.limit && starve_unless_room(port, op)) {
+    if (!is_pressing(op) && atomic_load(&port->slabs.leased) >= port->slabs.limit &&
+        starve_unless_room(port, op)) {
         iocp_count(port, IOCP_C_SLAB_WAITS, 1);
         return IOCP_E_BUSY;
     }
@@ -309,9 +316,12 @@ int iocp_slab_room(struct iocp_worker *worker, struct iocp_op *op, uint32_t want
     struct iocp_slab_pool *pool = &worker->port->slabs;
     assert(want_bytes <= IOCP_SLAB_BYTES);
     rewind_current(worker);
-    bool scarce = atomic_load(&pool->leased) >= pool->limit;
+    unsigned leased = atomic_load(&pool->leased);
+    bool scarce = leased >= pool->limit;
+    /* What pressing reads had beyond the limit is not for the others. */
+    bool is_over = leased > pool->limit && !is_pressing(op);
     uint32_t least = scarce && want_bytes > IOCP_READ_MIN ? IOCP_READ_MIN : want_bytes;
-    if (room(worker) < least) {
+    if (room(worker) < least || is_over) {
         int result = renew_for_read(worker, op);
         if (result != 0) {
             if (result == IOCP_E_NOMEM)

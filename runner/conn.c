@@ -411,6 +411,7 @@ static int open_streams(struct run_conn *conn, const struct run_conn_handles *ha
     conn->open_streams = 1;
     int result = iocp_stream_open(conn->reader, &conn->strand, handles->in, handles->in_kind,
                                   &stream_events, &os_error);
+    conn->reader->is_pressing = true; /* requests are read however much output is held */
     if (result != 0 || handles->in == handles->out)
         return result;
     conn->writer = &conn->streams[1];

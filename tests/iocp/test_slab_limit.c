@@ -20,6 +20,7 @@ struct keeper {
     struct sup_tally ended, closed;
     struct sup_thread *sender;
     uint64_t to_send_bytes;
+    bool pressing;
 };
 
 static void keeper_read(struct keeper *keeper)
@@ -66,6 +67,7 @@ static void keeper_open(void *argument)
     int os_error;
     SUP_CHECK(iocp_stream_open(&keeper->stream, &keeper->box->strand, keeper->handle,
                                IOCP_STREAM_PIPE, &events, &os_error) == IOCP_OK);
+    keeper->stream.is_pressing = keeper->pressing;
     keeper_read(keeper);
 }
 
@@ -84,7 +86,8 @@ static void send_pattern(void *argument)
 }
 
 /* A stream to which bytes are sent: a multiple of IOCP_READ_MAX. */
-static struct keeper *keeper_new(struct sup_world *world, uint64_t to_send_bytes, bool dropping)
+static struct keeper *keeper_make(struct sup_world *world, uint64_t to_send_bytes, bool dropping,
+                                  bool pressing)
 {
     struct keeper *keeper = sup_new(sizeof *keeper);
     struct sup_pair pair;
@@ -94,9 +97,15 @@ static struct keeper *keeper_new(struct sup_world *world, uint64_t to_send_bytes
     keeper->theirs = pair.theirs;
     keeper->to_send_bytes = to_send_bytes;
     keeper->dropping = dropping;
+    keeper->pressing = pressing;
     keeper->sender = sup_thread_start(send_pattern, keeper);
     sup_box_call(keeper->box, keeper_open, keeper);
     return keeper;
+}
+
+static struct keeper *keeper_new(struct sup_world *world, uint64_t to_send_bytes, bool dropping)
+{
+    return keeper_make(world, to_send_bytes, dropping, false);
 }
 
 static void keeper_close_now(void *argument)
@@ -216,6 +225,24 @@ static struct keeper *starve(struct sup_world *world)
     return keeper;
 }
 
+/* Who gives back at once reads on while others hold all there may be, and helps them to no more. */
+static void test_pressing_reads_pass_the_limit(void **state)
+{
+    (void)state;
+    struct sup_world *world = limited_world(2);
+    struct keeper *holder = starve(world);
+    uint64_t held_bytes = holder->got_bytes;
+    struct keeper *pressing = keeper_make(world, 16 * IOCP_SLAB_BYTES, true, true);
+    sup_tally_await(&pressing->ended, 1);
+    assert_int_equal(pressing->result, IOCP_E_END);
+    assert_int_equal(pressing->got_bytes, pressing->to_send_bytes);
+    assert_int_equal(sup_tally_count(&holder->ended), 0);
+    assert_true(holder->got_bytes <= held_bytes + 2 * IOCP_SLAB_BYTES);
+    keeper_free(pressing);
+    keeper_free(holder);
+    sup_world_close(world);
+}
+
 static void test_wait_for_a_slab_is_silent(void **state)
 {
     (void)state;
@@ -313,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_wait_at_the_limit_and_go_on),
+        cmocka_unit_test(test_pressing_reads_pass_the_limit),
         cmocka_unit_test(test_wait_for_a_slab_is_silent),
         cmocka_unit_test(test_cancel_of_a_read_that_waits_for_a_slab),
         cmocka_unit_test(test_close_of_a_stream_that_waits_for_a_slab),

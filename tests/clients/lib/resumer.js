@@ -9,7 +9,7 @@ const { Tracker } = require('./tracker');
 
 const POLLS_MOST = 4;
 const WRITES_MOST = 5;
-const ROUND_MOST_MS = 250; // a connection that has nothing more to say is cut then
+const ROUND_MOST_MS = 100; // a connection that has nothing more to say is cut then
 const STUCK_MS = 20000;
 
 class Resumer {
