@@ -17,6 +17,7 @@
 #include "runner/files.h"
 #include "runner/log.h"
 #include "runner/options.h"
+#include "runner/sandbox.h"
 #include "runner/signals.h"
 #include "runner/unix_path.h"
 #include "sessions/host.h"
@@ -53,6 +54,7 @@ struct run_server {
     const char *const *env;
     struct run_environment environment;
     struct run_files files;
+    struct run_sandboxes sandboxes; /* never changes once it serves, but for its mount points */
     int64_t keeper_pid;
 
     uint8_t state; /* enum run_server_state */
@@ -117,6 +119,8 @@ struct run_tenure *run_server_find_tenure(struct run_server *server, const char 
 void run_server_stop_tenures(struct run_server *server);
 /* The server's own environment, for clients that inherit from it. */
 const char *const *run_server_env(const struct run_server *server);
+/* How to start something in a sandbox. */
+struct run_sandboxes *run_server_sandboxes(struct run_server *server);
 /* What initialize tells of the server's surroundings. */
 const struct wire_msg_environment *run_server_environment(const struct run_server *server);
 /* A connection is not new any more. Any thread. */

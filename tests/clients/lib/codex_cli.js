@@ -15,11 +15,11 @@ const { killOwn } = require('./proc');
 
 const TURN_TIMEOUT_MS = 60000;
 
-function configText(model) {
+function configText(model, where) {
   return `model = "scripted"
 model_provider = "scripted"
 approval_policy = "never"
-sandbox_mode = "danger-full-access"
+sandbox_mode = "${where.sandboxMode || 'danger-full-access'}"
 check_for_update_on_startup = false
 [model_providers.scripted]
 name = "scripted"
@@ -34,7 +34,7 @@ enabled = false
 enabled = false
 [otel]
 exporter = "none"
-`;
+${where.config || ''}`;
 }
 
 function cliEnv(t, home, model, where) {
@@ -46,7 +46,7 @@ function cliEnv(t, home, model, where) {
 
 function prepareHome(t, model, where) {
   const home = t.dir();
-  fs.writeFileSync(path.join(home, 'config.toml'), configText(model));
+  fs.writeFileSync(path.join(home, 'config.toml'), configText(model, where));
   if (where.environments) {
     fs.writeFileSync(path.join(home, 'environments.toml'), where.environments);
   }
@@ -71,13 +71,14 @@ async function runCli(t, env, cwd) {
   return { code, log: `${stdout()}\n${stderr()}` };
 }
 
-// Runs a turn; `script` is as for MockModel. where: {url} or {environments: text of the file}.
+// Runs a turn; `script` is as for MockModel. where: {url} or {environments: text of the file}, and
+// optional: sandboxMode, cwd, config (more of the CLI's configuration).
 async function runTurn(t, where, script) {
   const model = new MockModel(script);
   await model.listen();
   t.defer(() => model.close());
   const home = prepareHome(t, model, where);
-  const cwd = t.dir();
+  const cwd = where.cwd || t.dir();
   const { code, log } = await runCli(t, cliEnv(t, home, model, where), cwd);
   if (model.error) throw model.error;
   assert.deepEqual(model.unexpected, [], 'the CLI asked for something else than the model');
