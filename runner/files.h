@@ -16,22 +16,23 @@
 
 /* Limits, each with its reason. */
 enum {
-    RUN_FILES_BLOCK_BYTES = 1024 * 1024,     /* fs/readBlock; Codex's server has the same */
-    RUN_FILES_PIECE_BYTES = 48 * 1024,       /* read at a time: whole base64 groups, and in cache */
-    RUN_FILES_LINKS_MAX = 40,                /* symlinks at the end of a path, as Linux has it */
-    RUN_FILES_DIRECTORY_ENTRIES = 100000,    /* of fs/readDirectory: some 10 MB of reply */
-    RUN_FILES_WALK_DEPTH = 256,              /* whatever the client asks for */
-    RUN_FILES_WALK_DIRECTORIES = 100000,     /* the same */
-    RUN_FILES_WALK_ENTRIES = 100000,         /* the same: some 10 MB of reply */
-    RUN_FILES_LIST_BYTES = 32 * 1024 * 1024, /* of names or paths in one answer */
-    RUN_FILES_WALK_ERRORS = 1000,            /* told; what lies behind them is missing anyway */
-    RUN_FILES_WALK_MS = 30 * 1000,           /* then what was found is the answer */
-    RUN_FILES_TREE_DEPTH = 256,              /* of remove and copy: each level is a descriptor */
-    RUN_FILES_TREE_ENTRIES = 1000 * 1000,    /* the same: some minutes of work */
-    RUN_FILES_TREE_MS = 5 * 60 * 1000,       /* the same: a helper is not one client's for ever */
-    RUN_FILES_MISSING_MAX = 64,              /* paths of a watch; Codex's server has the same */
-    RUN_FILES_REAL_PATH_BYTES = 4096,        /* what the system tells of a descriptor at most */
-    RUN_FILES_ERROR_BYTES = 512              /* a text, with a path that is cut to fit */
+    RUN_FILES_BLOCK_BYTES = 1024 * 1024,    /* fs/readBlock; Codex's server has the same */
+    RUN_FILES_PIECE_BYTES = 48 * 1024,      /* read at a time: whole base64 groups, and in cache */
+    RUN_FILES_LINKS_MAX = 40,               /* symlinks at the end of a path, as Linux has it */
+    RUN_FILES_DIRECTORY_ENTRIES = 100000,   /* of fs/readDirectory */
+    RUN_FILES_WALK_DEPTH = 256,             /* whatever the client asks for */
+    RUN_FILES_WALK_DIRECTORIES = 100000,    /* the same */
+    RUN_FILES_WALK_ENTRIES = 100000,        /* the same: some 10 MB of reply */
+    RUN_FILES_LIST_BYTES = 8 * 1024 * 1024, /* of names or paths in one answer */
+    RUN_FILES_REPLY_BYTES = 16 * 1000 * 1000, /* a list as JSON: Codex takes 16 MiB in a frame */
+    RUN_FILES_WALK_ERRORS = 1000,             /* told; what lies behind them is missing anyway */
+    RUN_FILES_WALK_MS = 30 * 1000,            /* then what was found is the answer */
+    RUN_FILES_TREE_DEPTH = 256,               /* of remove and copy: each level is a descriptor */
+    RUN_FILES_TREE_ENTRIES = 1000 * 1000,     /* the same: some minutes of work */
+    RUN_FILES_TREE_MS = 5 * 60 * 1000,        /* the same: a helper is not one client's for ever */
+    RUN_FILES_MISSING_MAX = 64,               /* paths of a watch; Codex's server has the same */
+    RUN_FILES_REAL_PATH_BYTES = 4096,         /* what the system tells of a descriptor at most */
+    RUN_FILES_ERROR_BYTES = 512               /* a text, with a path that is cut to fit */
 };
 #define RUN_FILES_COPY_BYTES                                                                       \
     (UINT64_C(64) << 30) /* of fs/copy: a disk is not filled by mistake                            \
@@ -70,6 +71,7 @@ struct run_file_work {
     const _Atomic bool *cancelled; /* nobody wants the answer any more; NULL: cannot be */
     run_file_allows *allows;       /* NULL: everything is allowed */
     const void *context;           /* of allows */
+    const char *path;              /* private: what is looked for, for texts */
     struct run_file_error error;
 };
 

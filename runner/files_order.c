@@ -24,12 +24,22 @@ static bool is_dotdot(struct wire_span name)
     return name.size == 2 && name.data[0] == '.' && name.data[1] == '.';
 }
 
-/* Whether one is the other, or lies below it. */
+static bool has_dotdot(const char *path)
+{
+    struct wire_span name = next_name(&path);
+    while (name.size > 0 && !is_dotdot(name))
+        name = next_name(&path);
+    return name.size > 0;
+}
+
+/* Whether one is the other, or lies below it, as far as the text tells. */
 static bool are_related(const char *left, const char *right)
 {
+    if (has_dotdot(left) || has_dotdot(right))
+        return true;
     for (;;) {
         struct wire_span a = next_name(&left), b = next_name(&right);
-        if (a.size == 0 || b.size == 0 || is_dotdot(a) || is_dotdot(b))
+        if (a.size == 0 || b.size == 0)
             return true;
         if (!wire_span_equal(a, b))
             return false;

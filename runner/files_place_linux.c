@@ -41,10 +41,10 @@ int run_file_place_real_path(struct run_file_work *work, int fd,
 
 /* ---- The files root ---- */
 
-static int fail_outside(struct run_file_work *work, const char *path)
+static int fail_outside(struct run_file_work *work)
 {
     return run_file_fail(work, WIRE_RPC_CODE_NOT_FOUND,
-                         "`%.300s` is not below the directory that this server serves", path);
+                         "`%.300s` is not below the directory that this server serves", work->path);
 }
 
 /* What of path stands behind prefix, compared name by name; NULL: it is not below it. */
@@ -82,7 +82,7 @@ static int open_path(struct run_file_work *work, const char *path, int flags,
         if (rest == NULL)
             rest = behind(path, files->root_text);
         if (rest == NULL)
-            return fail_outside(work, path);
+            return fail_outside(work);
         at = files->root;
         resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
     }
@@ -91,7 +91,7 @@ static int open_path(struct run_file_work *work, const char *path, int flags,
     else
         fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (fd < 0 && errno == EXDEV && files->root >= 0)
-        return fail_outside(work, path);
+        return fail_outside(work);
     if (fd < 0 && errno == ELOOP && links == RUN_FILE_LINKS_NONE)
         return run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path contains a symbolic link");
     return fd >= 0 ? fd : run_file_fail_os(work, errno);
@@ -153,7 +153,7 @@ static int read_link(struct run_file_work *work, const struct run_file_place *pl
         return run_file_fail_os(work, errno);
     target[size] = 0;
     if (target[0] == '/' && work->files->root >= 0)
-        return fail_outside(work, target); /* as it is for symlinks inside a path */
+        return fail_outside(work); /* as it is for symlinks inside a path */
     if (target[0] != '/' && run_file_place_real_path(work, place->parent, directory) != 0)
         return -1;
     char *path = malloc(strlen(directory) + (size_t)size + 2);
@@ -230,6 +230,7 @@ int run_file_place_find(struct run_file_work *work, const char *path, enum run_f
     char *text = strdup(path);
     if (text == NULL)
         return run_file_fail_os(work, ENOMEM);
+    work->path = path;
     if (find(work, text, links, &place) != 0)
         return -1;
     if (check_sandbox(work, &place, writes) != 0) {

@@ -253,7 +253,10 @@ static void work_read_directory(struct run_file_call *call)
         return;
     wire_json_writer_init(&counter, NULL, 0);
     write_directory(&counter, run_file_call_id(call), &list);
-    if (begin(call, &message, counter.needed_bytes)) {
+    if (counter.needed_bytes > RUN_FILES_REPLY_BYTES) {
+        (void)run_file_fail(&call->work, WIRE_RPC_CODE_INVALID_REQUEST,
+                            "the list of the directory does not fit in a message");
+    } else if (begin(call, &message, counter.needed_bytes)) {
         write_directory(&message.writer, run_file_call_id(call), &list);
         end(call, &message);
     }
@@ -296,6 +299,12 @@ static void work_walk(struct run_file_call *call)
         return;
     wire_json_writer_init(&counter, NULL, 0);
     write_walk(&counter, run_file_call_id(call), &walk);
+    while (counter.needed_bytes > RUN_FILES_REPLY_BYTES && walk.entries.count > 0) {
+        walk.entries.count /= 2; /* what is nearest to the top is kept */
+        walk.truncated = true;
+        wire_json_writer_init(&counter, NULL, 0);
+        write_walk(&counter, run_file_call_id(call), &walk);
+    }
     if (begin(call, &message, counter.needed_bytes)) {
         write_walk(&message.writer, run_file_call_id(call), &walk);
         end(call, &message);

@@ -92,9 +92,9 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
      "refuse every request about files (fs/...)", NULL},
     {"files-root", "PATH", RUN_OPTION_PATH, AT(files_root), 0, 0, 0,
      "serve only files below this directory; programs are not confined by it", NULL},
-    {"max-file-read", "SIZE", RUN_OPTION_SIZE, AT(max_file_read_bytes), 64 * KIB, GIB / 2, 48 * MIB,
-     "the largest file that fs/readFile gives; larger ones are read in blocks",
-     "its reply must fit in a message that the client takes"},
+    {"max-file-read", "SIZE", RUN_OPTION_SIZE, AT(max_file_read_bytes), 64 * KIB, GIB / 2,
+     12000 * KIB, "the largest file that fs/readFile gives; larger ones are read in blocks",
+     "as text it must fit in a message of the client: Codex takes 16MiB"},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

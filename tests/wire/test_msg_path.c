@@ -147,7 +147,7 @@ static void test_msg_path_to_uri(void **state)
                      RELATIVE);
 }
 
-/* Any path of bytes comes back through its URI. */
+/* Any path of bytes comes back through its URI, unless it looks like one of Windows. */
 static void test_msg_path_round_trip(void **state)
 {
     struct support_random random = support_random_start();
@@ -160,6 +160,9 @@ static void test_msg_path_round_trip(void **state)
         path[0] = '/';
         for (size_t k = 1; k < size; k++) {
             path[k] = path[k] ? path[k] : 'n';
+        }
+        if (size > 2 && path[2] == ':') {
+            path[2] = 'n'; /* "/C:" looks like Windows */
         }
         ptrdiff_t uri_size =
             wire_msg_path_to_uri(wire_span_of(path, size), WIRE_MSG_PATH_POSIX, uri, sizeof uri);

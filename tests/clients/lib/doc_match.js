@@ -3,7 +3,8 @@
 // and `...` for further members. `fill` makes text to send of a line, `compile` a pattern of a line
 // that is expected, `match` compares. `names` is a Map of values that were remembered.
 
-const PLACEHOLDER = /<(base64: [^<>]*|like: [^<>]*|one of: [^<>]*|zeros: \d+|[a-zA-Z][a-zA-Z ]*)>/g;
+const PLACEHOLDER =
+  /<((?:base64|file|like|one of): [^<>]*|zeros: \d+|[a-zA-Z][a-zA-Z ]*)>/g;
 const MARK = '\u0001';
 const MORE = '\u0001more';
 
@@ -30,7 +31,15 @@ function bytesOf(text) {
   return Buffer.from(plain, 'latin1');
 }
 
+// The names hold the URI of the example's own directory under a name that no example can write.
+const FOLDER = '\u0001folder';
+
+function fileOf(name, names) {
+  return `${names.get(FOLDER)}/${name}`;
+}
+
 function valueOf(what, names) {
+  if (what.startsWith('file: ')) return fileOf(what.slice(6), names);
   if (what.startsWith('base64: ')) return bytesOf(what.slice(8)).toString('base64');
   if (what.startsWith('zeros: ')) return Buffer.alloc(Number(what.slice(7))).toString('base64');
   if (!names.has(what)) throw new Error(`<${what}> was not remembered`);
@@ -79,6 +88,7 @@ function matchType(what, value, names) {
 
 function matchPlaceholder(what, value, names) {
   if (what.startsWith('base64: ')) return value === bytesOf(what.slice(8)).toString('base64');
+  if (what.startsWith('file: ')) return value === fileOf(what.slice(6), names);
   if (what.startsWith('like: ')) return matchGlob(what.slice(6), value);
   if (what.startsWith('one of: ')) return what.slice(8).split(', ').includes(value);
   return matchType(what, value, names);
@@ -123,4 +133,4 @@ function isPlaceholder(pattern, what) {
   return placeholderOf(pattern) === what;
 }
 
-module.exports = { fill, compile, match, matchGlob, expectedBytes, isPlaceholder, short };
+module.exports = { FOLDER, fill, compile, match, matchGlob, expectedBytes, isPlaceholder, short };

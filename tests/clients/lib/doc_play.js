@@ -4,11 +4,13 @@
 // rules of order: the reply to a start before its events, sequence numbers without holes, nothing
 // that the example does not show.
 
+const fs = require('node:fs');
+const { pathToFileURL } = require('node:url');
 const { startServer, spawnServer } = require('./server');
 const { connect, connectStdio, connectUnixLines, ready } = require('./clients');
 const { rawConnect } = require('./raw');
 const { DocError } = require('./doc_text');
-const { fill, compile, match, matchGlob, expectedBytes, isPlaceholder, short } =
+const { FOLDER, fill, compile, match, matchGlob, expectedBytes, isPlaceholder, short } =
   require('./doc_match');
 
 // What one message belongs to; messages of one track come in the order of the lines. Output and
@@ -206,6 +208,7 @@ async function serve(t, block, transport) {
 
 async function playOver(t, block, transport, timeoutMs) {
   const player = new Player(block, await serve(t, block, transport), timeoutMs);
+  player.names.set(FOLDER, pathToFileURL(fs.realpathSync(t.dir())).href);
   player.hasFrames = transport.endsWith('ws');
   try {
     await player.play();
