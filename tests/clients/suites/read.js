@@ -323,7 +323,7 @@ readTest('a-process-that-is-starting', {}, async (t, peer) => {
 });
 
 // A thousand wait, and who asks something else is answered as if they did not.
-readTest('a-thousand-wait', { timeoutMs: 120000 }, async (t, peer) => {
+readTest('a-thousand-wait', { timeoutMs: 120000, alone: true }, async (t, peer) => {
   const views = await Promise.all(Array.from({ length: 100 }, () => echo(t, peer)));
   const waiting = [];
   for (let i = 0; i < 1000; i++) {
