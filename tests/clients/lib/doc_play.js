@@ -7,7 +7,7 @@
 const fs = require('node:fs');
 const { pathToFileURL } = require('node:url');
 const { startServer, spawnServer } = require('./server');
-const { connect, connectStdio, connectUnixLines, ready } = require('./clients');
+const { connect, connectStdio, connectUnixLines } = require('./clients');
 const { rawConnect } = require('./raw');
 const { DocError } = require('./doc_text');
 const { FOLDER, fill, compile, match, matchGlob, expectedBytes, isPlaceholder, short } =
@@ -250,7 +250,6 @@ async function playHttp(t, block) {
 }
 
 const WAIT_MS = 10000;
-const MARKED_WAIT_MS = 1500; // what is there answers in less
 
 // The example holds over each of its transports.
 async function mustHold(t, block, waitMs = WAIT_MS) {
@@ -259,30 +258,4 @@ async function mustHold(t, block, waitMs = WAIT_MS) {
   return undefined;
 }
 
-// Whether the server answers a method with anything but "there is none".
-async function serves(t, method) {
-  const peer = await ready(t, await startServer(t));
-  const reply = await peer.response(peer.post(method, {}));
-  return !reply.error || reply.error.code !== -32601;
-}
-
-// The example is marked with `# needs`, so it must not hold: else the mark is out of date. It is so
-// too when the server has the method and does something else.
-async function mustNotHold(t, block) {
-  const mark = `\`# needs ${block.needs}\``;
-  let problem = null;
-  try {
-    if (block.kind === 'http') await playHttp(t, block);
-    else await playOver(t, block, block.transports[0], MARKED_WAIT_MS);
-  } catch (error) {
-    if (!(error instanceof DocError)) throw error;
-    problem = error.message;
-  }
-  if (!problem) throw new DocError(block.where, `the example holds: remove ${mark}`);
-  if (/^[a-z]+\/[A-Za-z]+$/.test(block.needs) && await serves(t, block.needs)) {
-    throw new DocError(block.where,
-      `the server has the method: remove ${mark}; the example does not hold: ${problem}`);
-  }
-}
-
-module.exports = { mustHold, mustNotHold };
+module.exports = { mustHold };

@@ -27,14 +27,12 @@ function transportsOf(where, words) {
   return names;
 }
 
-// `# needs WHAT`, `# server OPTIONS`, `# over TRANSPORTS`, `# after the handshake`,
-// `# where sandboxes work`.
+// `# server OPTIONS`, `# over TRANSPORTS`, `# after the handshake`, `# where sandboxes work`.
 function takeDirective(block, where, text) {
   const [word, ...rest] = text.split(' ');
   const value = rest.join(' ').trim();
   if (block.steps.length > 0) throw new DocError(where, 'a directive behind the first message');
-  if (word === 'needs' && value) block.needs = value;
-  else if (word === 'server' && value) block.args.push(...value.split(/\s+/));
+  if (word === 'server' && value) block.args.push(...value.split(/\s+/));
   else if (word === 'over' && value) block.transports = transportsOf(where, value);
   else if (text === 'after the handshake') block.isGreeted = true;
   else if (text === 'where sandboxes work') block.isSandboxed = true;
@@ -54,7 +52,7 @@ function takeLine(block, where, line) {
 }
 
 function openBlock(kind, where, heading) {
-  return { kind, where, heading, args: [], steps: [], needs: null, isGreeted: false,
+  return { kind, where, heading, args: [], steps: [], isGreeted: false,
     isSandboxed: false, transports: null };
 }
 

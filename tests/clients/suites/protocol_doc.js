@@ -1,8 +1,6 @@
 'use strict';
 // The examples of docs/protocol.md, each run against the server over every transport that it is
-// for. An example of what the server cannot do yet is marked in the document; it must fail, so that
-// the mark goes when the server can. Then: every method, notification and error code that the
-// server has is in an example.
+// for. Then: every method, notification and error code that the server has is in an example.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -10,7 +8,7 @@ const path = require('node:path');
 const { test } = require('../lib/harness');
 const { ROOT, readProtocolDocument } = require('../lib/doc_text');
 const { compile } = require('../lib/doc_match');
-const { mustHold, mustNotHold } = require('../lib/doc_play');
+const { mustHold } = require('../lib/doc_play');
 const { openSandboxes } = require('../lib/sandboxes');
 
 const OURS = { on: ['execport'], timeoutMs: 60000 };
@@ -18,16 +16,12 @@ const OURS = { on: ['execport'], timeoutMs: 60000 };
 const blocks = readProtocolDocument();
 
 for (const block of blocks) {
-  if (block.needs) test(`doc/needs/${block.name}`, OURS, (t) => mustNotHold(t, block));
-  else {
-    test(`doc/${block.name}`, OURS, async (t) => {
-      if (block.isSandboxed) await openSandboxes(t); // skips where there can be none
-      await mustHold(t, block);
-    });
-  }
+  test(`doc/${block.name}`, OURS, async (t) => {
+    if (block.isSandboxed) await openSandboxes(t); // skips where there can be none
+    await mustHold(t, block);
+  });
 }
 
-// Also of what cannot be run yet.
 test('doc/every-line-can-be-read', OURS, () => {
   const steps = blocks.filter((block) => block.kind === 'jsonl').flatMap((block) => block.steps);
   const received = steps.filter((step) => !step.sends && !/^close( |$)/.test(step.text));
@@ -37,7 +31,7 @@ test('doc/every-line-can-be-read', OURS, () => {
 });
 
 function shown(sends) {
-  return blocks.filter((block) => block.kind === 'jsonl' && !block.needs)
+  return blocks.filter((block) => block.kind === 'jsonl')
     .flatMap((block) => block.steps).filter((step) => step.sends === sends)
     .map((step) => step.text).join('\n');
 }

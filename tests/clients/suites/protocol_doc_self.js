@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { parseDocument } = require('../lib/doc_text');
 const { compile, fill, match } = require('../lib/doc_match');
-const { mustHold, mustNotHold } = require('../lib/doc_play');
+const { mustHold } = require('../lib/doc_play');
 
 const OURS = { on: ['execport'] };
 
@@ -17,7 +17,7 @@ function blockOf(lines, kind = 'jsonl') {
 
 const WRONG_FORM = [
   [['# need process/read', '-> {}'], 'x.md:4: unknown directive `# need process/read`'],
-  [['-> {}', '# needs process/read'], 'x.md:5: a directive behind the first message'],
+  [['-> {}', '# over ws'], 'x.md:5: a directive behind the first message'],
   [['# over ws, tcp', '-> {}'], 'x.md:4: unknown transport `tcp`'],
   [['{"id":1}'], 'x.md:4: neither a message nor a directive: `{"id":1}`'],
   [['-> {}', '=> {}'], 'x.md:5: neither a message nor a directive: `=> {}`'],
@@ -31,15 +31,14 @@ test('doc/self/wrong-forms-are-named', OURS, () => {
 
 test('doc/self/blocks-are-read', OURS, () => {
   const block = blockOf(['# server --window 64KiB', '# over ws, unix', '# after the handshake',
-    '# needs process/read', '// words', '-> {"id":1,', '   "method":"a b"}', 'b<- close 1000']);
+    '// words', '-> {"id":1,', '   "method":"a b"}', 'b<- close 1000']);
   assert.deepEqual(block.args, ['--window', '64KiB']);
   assert.deepEqual(block.transports, ['ws', 'unix']);
   assert.equal(block.isGreeted, true);
-  assert.equal(block.needs, 'process/read');
   assert.equal(block.name, 'title/1');
   assert.deepEqual(block.steps, [
-    { where: 'x.md:9', connection: 'a', sends: true, text: '{"id":1,"method":"a b"}' },
-    { where: 'x.md:11', connection: 'b', sends: false, text: 'close 1000' }]);
+    { where: 'x.md:8', connection: 'a', sends: true, text: '{"id":1,"method":"a b"}' },
+    { where: 'x.md:10', connection: 'b', sends: false, text: 'close 1000' }]);
   assert.deepEqual(parseDocument('```sh\n-> no\n```\n', 'x.md'), []);
 });
 
@@ -108,16 +107,6 @@ test('doc/self/what-the-server-does-not-do-is-named', OURS, async (t) => {
     assert.ok(error.message.startsWith(`x.md:${number}: over ws: `), error.message);
     assert.match(error.message, what);
   }
-});
-
-test('doc/self/marks-that-are-out-of-date-are-named', OURS, async (t) => {
-  const failing = ['-> {"id":1,"method":"no/such"}', '<- {"id":1,"result":{}}'];
-  await mustNotHold(t, blockOf(['# needs no/such', HANDSHAKE, ...failing]));
-  await mustNotHold(t, blockOf(['# needs something else', HANDSHAKE, ...failing]));
-  await assert.rejects(mustNotHold(t, blockOf(['# needs process/start', ...WHOLE])),
-    { message: 'x.md:3: the example holds: remove `# needs process/start`' });
-  await assert.rejects(mustNotHold(t, blockOf(['# needs process/start', HANDSHAKE, ...failing])),
-    { message: /^x\.md:3: the server has the method: remove .* does not hold: x\.md:7: / });
 });
 
 test('doc/self/http-that-differs-is-named', OURS, async (t) => {
