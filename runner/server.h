@@ -23,9 +23,11 @@
 #include "sessions/host.h"
 
 enum {
-    RUN_NEW_CONNS_MAX = 64,    /* connections that have not initialized */
-    RUN_TENURE_BUCKETS = 256,  /* chains stay short up to some thousands of clients */
-    RUN_ACCEPT_PAUSE_MS = 1000 /* of a listener that finds the system out of descriptors */
+    RUN_NEW_CONNS_MAX = 64,     /* connections that have not initialized */
+    RUN_TENURE_BUCKETS = 256,   /* chains stay short up to some thousands of clients */
+    RUN_ACCEPT_PAUSE_MS = 1000, /* of a listener that finds the system out of descriptors */
+    RUN_HANGS_MS = 30 * 1000,   /* beyond the grace time: what a loaded machine needs for the end */
+    RUN_HANGS_FORCED_MS = 5000  /* when everything was killed: somebody waits for that */
 };
 
 struct run_listener {
@@ -72,6 +74,8 @@ struct run_server {
     struct run_tenure *observed[RUN_TENURE_BUCKETS]; /* the same, by observer key */
     uint32_t tenure_count;                           /* not freed */
 
+    struct iocp_timer hangs; /* of the end: a call of a helper may never return */
+    uint64_t hangs_ns;       /* its deadline; 0: the end is not held up any more */
     struct iocp_timer clock;
     uint64_t clock_ns; /* between two ticks */
     struct iocp_stream signals;

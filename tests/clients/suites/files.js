@@ -11,6 +11,7 @@ const { test } = require('../lib/harness');
 const { startServer, Lines } = require('../lib/server');
 const { startProcess } = require('../lib/sessions');
 const { connect, ready, initialize } = require('../lib/clients');
+const { sleep } = require('../lib/proc');
 const { uri, b64, tree, show } = require('../lib/files');
 
 const BOTH = ['execport', 'codex'];
@@ -402,7 +403,7 @@ filesTest('one-that-hangs', {}, async (t, peer, dir, server) => {
   }
 });
 
-// Its end does not wait for what hangs: only the end of the server does.
+// The end of a connection does not wait for what hangs.
 filesTest('lost-while-one-hangs', {}, async (t, peer, dir, server) => {
   tree(dir, { slow: 'slow' });
   const slow = path.join(dir, 'slow');
@@ -416,4 +417,17 @@ filesTest('lost-while-one-hangs', {}, async (t, peer, dir, server) => {
   await write(peer, path.join(dir, 'f'), 'alive');
   held.free();
   assert.equal(String(await read(peer, slow)), 'slow'); // what waited was dropped
+});
+
+filesTest('end-while-one-hangs', { background: true }, async (t, peer, dir, server) => {
+  tree(dir, { slow: 'slow' });
+  await lease(t, path.join(dir, 'slow'));
+  peer.post('fs/readFile', { path: uri(path.join(dir, 'slow')) });
+  await peer.request('fs/getMetadata', { path: '/usr' }); // it was taken
+  server.expectEnd().signal('SIGTERM');
+  await peer.waitClosed('the end of the connection');
+  await sleep(500); // a second signal at once may be the first one again
+  server.signal('SIGTERM'); // it does not wait for ever
+  assert.equal((await server.waitExit(15000 * t.settings.slow)).code, 1);
+  assert.match(server.stderr, /server_end_hangs/);
 });
