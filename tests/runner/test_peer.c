@@ -252,6 +252,21 @@ static void test_peer_uid_of_another_user(void **state)
     (void)close(listener);
 }
 
+/* We hold our end, and are where we are; nobody holds a socket that there is not. */
+static void test_peer_is_outside(void **state)
+{
+    (void)state;
+    struct run_peer_owner owner;
+    int listener = listen_at(AF_INET, "127.0.0.1");
+    struct connection c = connect_to(listener, AF_INET, "127.0.0.1");
+    assert_int_equal(run_peer_owner(c.server, &owner), 0);
+    assert_true(owner.inode > 0);
+    assert_true(run_peer_is_outside(owner.inode));
+    assert_false(run_peer_is_outside(UINT64_MAX));
+    close_both(&c);
+    (void)close(listener);
+}
+
 static void test_peer_uid_of_an_unconnected_socket(void **state)
 {
     (void)state;
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_peer_uid_of_a_closed_end_is_not_found),
         cmocka_unit_test(test_peer_uid_of_a_listener_in_the_peers_place_is_not_found),
         cmocka_unit_test(test_peer_uid_of_another_user),
+        cmocka_unit_test(test_peer_is_outside),
         cmocka_unit_test(test_peer_uid_of_an_unconnected_socket),
         cmocka_unit_test(test_peer_uid_costs),
     };
