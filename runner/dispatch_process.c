@@ -26,7 +26,7 @@ static bool read_sandbox(struct run_request *request, const struct wire_msg_proc
              wire_msg_sandbox_parse(&request->parser, asked->sandbox, out_sandbox) != 0)
         reason = request->parser.problem.text;
     if (reason != NULL)
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
+        run_start_refuse_sandbox(request, reason);
     return reason == NULL;
 }
 

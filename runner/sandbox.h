@@ -25,6 +25,7 @@ enum {
 struct run_sandboxes {
     char why_not[256]; /* why there are none; "": there are */
     char bubblewrap[RUN_SANDBOX_PATH_BYTES];
+    _Atomic bool gave_network;                      /* to a program in a sandbox, at some time */
     int self_fd;                                    /* this program; -1: none */
     const char *hidden[RUN_SANDBOX_HIDDEN_MAX + 1]; /* our Unix sockets, NULL at the end */
     struct run_mount_points *points;                /* NULL: no memory, and there are none */

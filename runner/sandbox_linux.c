@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,8 @@ static int prepare(struct sess_wrap *wrap, struct sess_wrap_start *start)
         release(wrap);
         return refuse(start, why.text);
     }
+    if (sandbox->permissions->has_network)
+        atomic_store(&sandbox->sandboxes->gave_network, true);
     say_what(sandbox, start);
     return 0;
 }

@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void run_start_refuse_sandbox(struct run_request *request, const char *reason)
+{
+    run_metrics_start(request->conn->metrics, SESS_E_REFUSED);
+    run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
+}
+
 static const char *find_tmpdir(const char *const *env)
 {
     for (; *env != NULL; env++) {
@@ -40,7 +46,7 @@ static bool make_wrap(struct run_request *request, const struct run_start *start
             run_permissions_free(permissions);
     }
     if (*out_wrap == NULL)
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(why.text));
+        run_start_refuse_sandbox(request, why.text);
     return *out_wrap != NULL;
 }
 

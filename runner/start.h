@@ -31,6 +31,9 @@ struct run_start {
 /* Starts it; the request is answered now or by the session. */
 void run_start(struct run_request *request, const struct run_start *start);
 
+/* Answers a start whose sandbox cannot be enforced, for this reason. */
+void run_start_refuse_sandbox(struct run_request *request, const char *reason);
+
 /* A write in the words of either dialect; everything is borrowed. */
 struct run_write {
     struct wire_span name; /* the session's, for texts */

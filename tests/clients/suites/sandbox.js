@@ -235,6 +235,19 @@ sandboxTest('network-where-it-is-granted', BOTH, async (place) => {
   assert.equal((await runConfined(place, script, { network: 'enabled' })).text, '0\n1\n');
 });
 
+// With the network it can reach our port, and could then ask for anything.
+sandboxTest('the-server-does-not-serve-it', OURS, async (place) => {
+  const port = Number(new URL(place.server.url).port);
+  const way = perl(`socket(S,AF_INET,SOCK_STREAM,0) ${DIE}; connect(S,pack_sockaddr_in(${port},` +
+    `inet_aton("127.0.0.1"))) ${DIE}; send(S,"GET /readyz HTTP/1.1\\r\\nHost: localhost` +
+    '\\r\\n\\r\\n",0); exit(<S> =~ / 200 / ? 0 : 1)');
+  const outsider = await startProcess(place.t, place.peer, { argv: sh(way) });
+  await outsider.waitClosed();
+  assert.equal(outsider.exitCode, 0, 'the way is no way');
+  await allFail(place, [way], { network: 'enabled' });
+  await ready(place.t, place.server);
+});
+
 test('sandbox/our-own-socket-is-hidden', OURS, async (t) => {
   const unix = path.join(t.dir(), 'server');
   const place = await openSandboxes(t, { listen: ['ws://127.0.0.1:0', `unix://${unix}`] });
@@ -419,7 +432,7 @@ sandboxTest('what-cannot-be-enforced-is-refused', OURS, async (place) => {
     [[special('project_roots', 'write')], /it does not let the program read everything$/],
     [[...READ_ONLY, at('/dev/shm', 'write')], /has a rule for \/dev\/shm, below \/proc or \/dev$/],
     [[...READ_ONLY, { ...at('/a', 'read'), until: 5 }], /unknown member `entries\.until`$/],
-    [[...READ_ONLY, { ...at('/a', 'write'), path: { type: 'path', path: '/a/../b' } }], /without `/],
+    [[...READ_ONLY, { path: { type: 'path', path: '/a/../b' }, access: 'read' }], /without `/],
   ];
   for (const [entries, text] of refusals) {
     const error = await peer.refused('process/start', start(entries), -32602, REFUSAL);
