@@ -2,8 +2,8 @@
  * The server's end. Graceful: listeners close, every session is terminated with its grace time,
  * clients hear of it, connections end when their last session has. Forced: everything is killed and
  * cut at once. Then the host of the sessions closes, then what is left of the server, and the port
- * stops. If that takes too long a helper's call hangs (a file system that does not answer): then the
- * process ends without it, and its keeper ends what is left. On the server's strand.
+ * stops. If that takes too long, a helper's call hangs (a file system that does not answer): the
+ * process then ends without it, and its keeper ends what is left. On the server's strand.
  */
 #include "runner/server.h"
 

@@ -102,7 +102,7 @@ static const struct wire_msg_field copy_fields[] = {
     REQUIRED(recursive, "recursive", wire_msg_read_bool), SANDBOX};
 static const struct wire_msg_field watch_fields[] = {
     REQUIRED(watch_id, "watchId", wire_msg_read_uint64), REQUIRED(missing, "missing", read_paths),
-    OPTIONAL(present, "present", wire_msg_read_cwd)};
+    OPTIONAL(present, "present", wire_msg_read_cwd), SANDBOX};
 
 #define FIRST     WIRE_MSG_METHOD_FS_GET_METADATA
 #define LAST      WIRE_MSG_METHOD_FS_WATCH_MISSING

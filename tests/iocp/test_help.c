@@ -96,7 +96,7 @@ static struct hall *hall_new(unsigned helpers, unsigned queue, unsigned late_ms,
     struct hall *hall = sup_new(sizeof *hall);
     const struct iocp_port_options options = {
         .workers = WORKERS,
-        .helpers = {helpers, helpers},
+        .helpers = {helpers, helpers, helpers},
         .helper_queue = queue,
         .helper_late_ms = late_ms,
         .on_helper_late = heard ? on_late : NULL,
