@@ -6,12 +6,21 @@
 #include "runner/peer.h"
 #include "runner/server.h"
 
+/* Only a program in a sandbox with the network could be at the other end: the sockets in the file
+ * system are hidden from all of them. */
+static bool could_be_confined(const struct run_conn *conn)
+{
+    return conn->listener->url.kind == RUN_LISTEN_WS &&
+           atomic_load(&conn->server->sandboxes.gave_network);
+}
+
 static void look(struct iocp_help *help)
 {
     struct run_conn *conn = IOCP_OWNER(help, struct run_conn, check);
-    int64_t uid = -1;
-    int result = run_peer_uid((int)conn->check_handle, &uid);
-    conn->check_allowed = result == 0 && uid == conn->server->environment.own_uid;
+    struct run_peer_owner owner;
+    int result = run_peer_owner((int)conn->check_handle, &owner);
+    conn->check_allowed = result == 0 && owner.uid == conn->server->environment.own_uid &&
+                          (!could_be_confined(conn) || run_peer_is_outside(owner.inode));
 }
 
 static void on_looked(struct iocp_op *op)

@@ -9,21 +9,25 @@
 #include "runner/server.h"
 #include "runner/start.h"
 #include "wire/msg_process.h"
+#include "wire/msg_sandbox.h"
 
 /* ---- Start ---- */
 
-/* A sandbox that is asked for and not enforced would be a lie. */
-static bool asks_for_sandbox(struct run_request *request,
-                             const struct wire_msg_process_start *asked)
+/* A sandbox that is asked for and not enforced would be a lie. *out_sandbox is zeroed, and MANAGED
+ * with entries if there is one to be made. Whether the start may go on. */
+static bool read_sandbox(struct run_request *request, const struct wire_msg_process_start *asked,
+                         struct wire_msg_sandbox *out_sandbox)
 {
     const char *reason = NULL;
-    if (asked->sandbox.data != NULL)
-        reason = "this version has none";
-    else if (asked->enforce_managed_network || asked->managed_network.data != NULL)
+    *out_sandbox = (struct wire_msg_sandbox){.type = WIRE_MSG_SANDBOX_DISABLED};
+    if (asked->enforce_managed_network || asked->managed_network.data != NULL)
         reason = "this version cannot manage the network";
+    else if (asked->sandbox.data != NULL &&
+             wire_msg_sandbox_parse(&request->parser, asked->sandbox, out_sandbox) != 0)
+        reason = request->parser.problem.text;
     if (reason != NULL)
-        run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
-    return reason != NULL;
+        run_start_refuse_sandbox(request, reason);
+    return reason == NULL;
 }
 
 /* A server may be told to take no specs of a form. */
@@ -60,12 +64,13 @@ static uint64_t detach_ttl_ns(const struct run_request *request,
 void run_process_start(struct run_request *request)
 {
     struct wire_msg_process_start asked = {0};
+    struct wire_msg_sandbox sandbox;
     struct sess_label labels[WIRE_MSG_LABELS_MAX];
     if (wire_msg_process_start_parse(&request->parser, request->params, &asked) != 0) {
         run_dispatch_refuse_params(request);
         return;
     }
-    if (asks_for_sandbox(request, &asked) || !takes_form(request, asked.form))
+    if (!read_sandbox(request, &asked, &sandbox) || !takes_form(request, asked.form))
         return;
     struct run_start start = {
         .id = asked.process_id,
@@ -84,6 +89,7 @@ void run_process_start(struct run_request *request)
                    .no_output_ms = asked.limits.no_output_ms,
                    .output_bytes = asked.limits.output_bytes},
         .detach_ttl_ns = detach_ttl_ns(request, &asked.detach_ttl_ms),
+        .sandbox = sandbox.type == WIRE_MSG_SANDBOX_MANAGED ? &sandbox : NULL,
     };
     run_start(request, &start);
 }

@@ -317,16 +317,21 @@ static void close_handle(struct run_request *request, const struct wire_msg_fs *
     count_call(request->conn, request->method, 0);
 }
 
+static void answer_not_watching(struct run_request *request)
+{
+    struct run_reply reply;
+    wire_msg_fs_watch_reply(run_reply_begin(&reply, request->conn), request->id, false);
+    run_reply_send(&reply);
+    count_call(request->conn, request->method, 0);
+}
+
 /* A number that is in use stands for the watch that has it. */
 static bool take_watch(struct run_request *request, const struct wire_msg_fs *asked)
 {
     const struct run_file_watch *watch = request->conn->files.watch;
-    struct run_reply reply;
     if (watch == NULL || run_file_watch_id(watch) != asked->watch_id)
         return true;
-    wire_msg_fs_watch_reply(run_reply_begin(&reply, request->conn), request->id, false);
-    run_reply_send(&reply);
-    count_call(request->conn, request->method, 0);
+    answer_not_watching(request);
     return false;
 }
 
@@ -345,6 +350,10 @@ static bool take_sandbox(struct run_request *request, struct run_file_call *call
     struct run_why why;
     if (json.data == NULL)
         return true;
+    if (json.size > RUN_FILES_SANDBOX_BYTES) {
+        refuse_sandbox(request, "it is longer than 256 KiB");
+        return false;
+    }
     if (wire_msg_sandbox_parse(&request->parser, json, &sandbox) != 0) {
         refuse_sandbox(request, request->parser.problem.text);
         return false;
@@ -391,9 +400,32 @@ static const char *name_of(enum wire_msg_method method)
     return names[method - WIRE_MSG_METHOD_FS_GET_METADATA];
 }
 
+/* Longer than any path that the system takes: not even kept. */
+static bool is_long(const char *path)
+{
+    return path != NULL && strlen(path) >= RUN_FILES_REAL_PATH_BYTES;
+}
+
+static bool has_long_path(const struct wire_msg_fs *asked)
+{
+    bool is = is_long(asked->path) || is_long(asked->destination) || is_long(asked->present);
+    for (size_t i = 0; i < asked->missing.count; i++)
+        is = is || is_long(asked->missing.items[i]);
+    return is;
+}
+
 static void take_call(struct run_request *request, const struct wire_msg_fs *asked)
 {
     struct run_conn *conn = request->conn;
+    if (has_long_path(asked)) {
+        refuse(conn, request->method, request->id, WIRE_RPC_CODE_INTERNAL,
+               "File name too long (os error 36)");
+        return;
+    }
+    if (asked->missing.count > RUN_FILES_MISSING_MAX) {
+        answer_not_watching(request);
+        return;
+    }
     if (conn->files.count >= RUN_FILES_WAITING_MAX) {
         refuse_no_room(request, "waiting file requests");
         return;

@@ -28,6 +28,8 @@ enum {
     RUN_FILES_AT_ONCE = 2,       /* calls of one connection on helpers: one may hang */
     RUN_FILES_WAITING_MAX = 256, /* calls of one connection; a client's burst has a handful */
     RUN_FILES_HANDLES_MAX = 128, /* of one connection; Codex's server has the same */
+    RUN_FILES_SANDBOX_BYTES =
+        256 * 1024, /* of JSON, for each call that waits; clients send 1 KiB */
     RUN_FILES_HELD_BYTES = 64 * 1024 * 1024 /* to be written, of calls that wait; one always may */
 };
 

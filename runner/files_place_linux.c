@@ -261,6 +261,8 @@ int run_file_place_open(struct run_file_work *work, const struct run_file_place 
     char path[PROC_BYTES];
     proc_path(place->object, path);
     int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == EWOULDBLOCK)
+        fd = open(path, flags | O_NOCTTY | O_CLOEXEC); /* leased to somebody, who is asked first */
     return fd >= 0 ? fd : run_file_fail_os(work, errno);
 }
 

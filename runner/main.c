@@ -6,6 +6,7 @@
 #include "runner/fds.h"
 #include "runner/keeper.h"
 #include "runner/rlimit.h"
+#include "runner/sandbox_inside.h"
 #include "runner/server.h"
 #include "runner/stdio.h"
 
@@ -105,6 +106,22 @@ static int open_files(struct run_server *server, struct run_why *out_why)
     return 0;
 }
 
+/* Looks whether programs can be confined here, and says so, before anybody asks for it. */
+static void open_sandboxes(struct run_server *server)
+{
+    struct run_sandboxes *sandboxes = &server->sandboxes;
+    if (server->options->no_sandbox_exec)
+        run_sandboxes_init_off(sandboxes, "the server was started with --no-sandbox-exec");
+    else
+        run_sandboxes_init(sandboxes, server->options->bubblewrap, server->env);
+    if (sandboxes->why_not[0] == '\0')
+        run_log_event(server->log, RUN_LOG_INFO, "sandboxes",
+                      RUN_LOG_TEXT("bubblewrap", sandboxes->bubblewrap));
+    else
+        run_log_event(server->log, RUN_LOG_INFO, "no_sandboxes",
+                      RUN_LOG_TEXT("reason", sandboxes->why_not));
+}
+
 static int load_auth(struct run_server *server, struct run_why *out_why)
 {
     const struct run_options *options = server->options;
@@ -182,6 +199,7 @@ static int run(struct run_server *server, bool with_hangup)
     if (open_log(server, &why) != 0)
         return fail(&why);
     run_environment_init(&server->environment);
+    open_sandboxes(server);
     if (open_port(server, &why) != 0)
         (void)fail(&why);
     else if (open_files(server, &why) != 0 || open_host(server, &rlimit, &why) != 0)
@@ -193,6 +211,7 @@ static int run(struct run_server *server, bool with_hangup)
     run_stdio_finish(STDOUT_CLOSE_MS);
     (void)run_log_close(server->log, LOG_CLOSE_MS);
     run_environment_deinit(&server->environment);
+    run_sandboxes_deinit(&server->sandboxes);
     return status;
 }
 
@@ -223,6 +242,8 @@ int main(int argc, char **argv)
 {
     static struct run_options options;
     struct run_why why;
+    if (argc == 2 && strcmp(argv[1], RUN_SANDBOX_INSIDE_ARGUMENT) == 0)
+        run_sandbox_inside();
     if (run_fds_open_standard() != 0)
         return EXIT_FAILURE;
     switch (run_options_parse(argc, argv, &options, &why)) {

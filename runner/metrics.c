@@ -37,6 +37,8 @@ static enum run_start_result start_result(int error)
     case SESS_E_INVALID:
     case SESS_E_TOO_LARGE:
         return RUN_START_INVALID;
+    case SESS_E_REFUSED:
+        return RUN_START_SANDBOX;
     default:
         return RUN_START_OTHER;
     }

@@ -27,6 +27,7 @@ enum run_start_result {
     RUN_START_NO_CAPACITY,
     RUN_START_EXISTS,
     RUN_START_INVALID,
+    RUN_START_SANDBOX, /* the sandbox that was asked for cannot be enforced */
     RUN_START_OTHER,
     RUN_START_RESULTS
 };

@@ -33,9 +33,9 @@ static words session_states = {
     "state=\"gone\",kind=\"pipe\"",     "state=\"gone\",kind=\"tty\"",
 };
 static words start_results = {
-    "result=\"ok\"",     "result=\"exec\"",      "result=\"cwd\"",
-    "result=\"failed\"", "result=\"cancelled\"", "result=\"no_capacity\"",
-    "result=\"exists\"", "result=\"invalid\"",   "result=\"other\"",
+    "result=\"ok\"",        "result=\"exec\"",        "result=\"cwd\"",    "result=\"failed\"",
+    "result=\"cancelled\"", "result=\"no_capacity\"", "result=\"exists\"", "result=\"invalid\"",
+    "result=\"sandbox\"",   "result=\"other\"",
 };
 /* From SESS_ENDER_ITSELF on: what runs was ended by nobody. */
 static words enders = {"by=\"itself\"",       "by=\"client\"",     "by=\"disconnect\"",

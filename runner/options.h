@@ -75,6 +75,8 @@ struct run_options {
     bool no_files;
     const char *files_root; /* NULL: none */
     uint64_t max_file_read_bytes;
+    const char *bubblewrap; /* NULL: to be looked for */
+    bool no_sandbox_exec;
 };
 
 /* Reads the command line into OUT_OPTIONS, with the default where nothing is given and

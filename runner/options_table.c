@@ -95,6 +95,10 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
     {"max-file-read", "SIZE", RUN_OPTION_SIZE, AT(max_file_read_bytes), 64 * KIB, GIB / 2,
      12000 * KIB, "the largest file that fs/readFile gives; larger ones are read in blocks",
      "as text it must fit in a message of the client: Codex takes 16MiB"},
+    {"bubblewrap", "PATH", RUN_OPTION_PATH, AT(bubblewrap), 0, 0, 0,
+     "the program bwrap, which makes sandboxes; without this it is looked for in PATH", NULL},
+    {"no-sandbox-exec", NULL, RUN_OPTION_FLAG, AT(no_sandbox_exec), 0, 0, 0,
+     "refuse every start that asks for a sandbox", NULL},
     {"help", NULL, RUN_OPTION_HELP, 0, 0, 0, 0, "print this and exit", NULL},
     {"version", NULL, RUN_OPTION_VERSION, 0, 0, 0, 0, "print the version and exit", NULL},
 };

@@ -9,6 +9,7 @@
 
 #include "runner/options_why.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum run_peer_error {
@@ -16,6 +17,20 @@ enum run_peer_error {
     RUN_PEER_NOT_FOUND = -2,   /* the other end is gone, or in another network namespace */
     RUN_PEER_UNAVAILABLE = -3, /* the system did not answer; errno says why */
 };
+
+/* Who holds the other end. */
+struct run_peer_owner {
+    int64_t uid;
+    uint64_t inode; /* of the peer's socket; 0 for a Unix socket, where nobody asks */
+};
+
+/* As run_peer_uid, and tells the socket apart from others. */
+RUN_MUST_CHECK int run_peer_owner(int socket, struct run_peer_owner *out_owner);
+
+/* Whether a process that has this socket open lives in our user namespace, so is in no sandbox.
+ * Looks at every process: milliseconds. Any thread that may wait.
+ */
+bool run_peer_is_outside(uint64_t inode);
 
 /* Writes the numeric user id of the process at the other end of the accepted SOCKET. Returns 0 or
  * an enum run_peer_error. Borrows SOCKET. Any thread that may wait.

@@ -114,7 +114,7 @@ static bool address_matches(const struct inet_diag_msg *answer, const void *fiel
 }
 
 static int judge(const struct inet_diag_msg *answer, const struct run_peer_pair *pair,
-                 int64_t *out_uid)
+                 struct run_peer_owner *out_owner)
 {
     const struct inet_diag_sockid *id = &answer->id;
     if (id->idiag_sport != pair->local.sin6_port || id->idiag_dport != pair->remote.sin6_port ||
@@ -123,7 +123,7 @@ static int judge(const struct inet_diag_msg *answer, const struct run_peer_pair 
         return RUN_PEER_NOT_FOUND;
     if (!run_peer_state_counts(answer->idiag_state) || answer->idiag_inode == 0)
         return RUN_PEER_NOT_FOUND;
-    *out_uid = (int64_t)answer->idiag_uid;
+    *out_owner = (struct run_peer_owner){(int64_t)answer->idiag_uid, answer->idiag_inode};
     return 0;
 }
 
@@ -138,7 +138,8 @@ static int kernel_error(struct nlmsghdr *header)
     return errno == ENOENT ? RUN_PEER_NOT_FOUND : RUN_PEER_UNAVAILABLE;
 }
 
-static int read_answer(int netlink, const struct run_peer_pair *pair, int64_t *out_uid)
+static int read_answer(int netlink, const struct run_peer_pair *pair,
+                       struct run_peer_owner *out_owner)
 {
     union {
         struct nlmsghdr header;
@@ -158,10 +159,10 @@ static int read_answer(int netlink, const struct run_peer_pair *pair, int64_t *o
         errno = EPROTO;
         return RUN_PEER_UNAVAILABLE;
     }
-    return judge(NLMSG_DATA(&answer.header), pair, out_uid);
+    return judge(NLMSG_DATA(&answer.header), pair, out_owner);
 }
 
-static int ask_kernel(const struct run_peer_pair *pair, int64_t *out_uid)
+static int ask_kernel(const struct run_peer_pair *pair, struct run_peer_owner *out_owner)
 {
     struct question question;
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -172,31 +173,39 @@ static int ask_kernel(const struct run_peer_pair *pair, int64_t *out_uid)
     int result = RUN_PEER_UNAVAILABLE;
     if (sendto(netlink, &question, sizeof question, 0, (struct sockaddr *)&kernel, sizeof kernel) ==
         (ssize_t)sizeof question)
-        result = read_answer(netlink, pair, out_uid);
+        result = read_answer(netlink, pair, out_owner);
     int error = errno;
     (void)close(netlink);
     errno = error;
     return result;
 }
 
-static int unix_uid(int socket, int64_t *out_uid)
+static int unix_owner(int socket, struct run_peer_owner *out_owner)
 {
     struct ucred credentials;
     socklen_t size = sizeof credentials;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
         return RUN_PEER_UNAVAILABLE;
-    *out_uid = (int64_t)credentials.uid;
+    *out_owner = (struct run_peer_owner){(int64_t)credentials.uid, 0};
     return 0;
+}
+
+static int take_uid(int result, const struct run_peer_owner *owner, int64_t *out_uid)
+{
+    if (result == 0)
+        *out_uid = owner->uid;
+    return result;
 }
 
 int run_peer_uid_from_proc(int socket, int64_t *out_uid)
 {
     struct run_peer_pair pair;
+    struct run_peer_owner owner;
     int result = run_peer_pair_of(socket, &pair);
-    return result == 0 ? run_peer_proc_find(&pair, out_uid) : result;
+    return take_uid(result == 0 ? run_peer_proc_find(&pair, &owner) : result, &owner, out_uid);
 }
 
-int run_peer_uid(int socket, int64_t *out_uid)
+int run_peer_owner(int socket, struct run_peer_owner *out_owner)
 {
     struct run_peer_pair pair;
     int domain = 0;
@@ -204,9 +213,15 @@ int run_peer_uid(int socket, int64_t *out_uid)
     if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0)
         return RUN_PEER_UNAVAILABLE;
     if (domain == AF_UNIX)
-        return unix_uid(socket, out_uid);
+        return unix_owner(socket, out_owner);
     int result = run_peer_pair_of(socket, &pair);
     if (result == 0)
-        result = ask_kernel(&pair, out_uid);
-    return result == RUN_PEER_UNAVAILABLE ? run_peer_proc_find(&pair, out_uid) : result;
+        result = ask_kernel(&pair, out_owner);
+    return result == RUN_PEER_UNAVAILABLE ? run_peer_proc_find(&pair, out_owner) : result;
+}
+
+int run_peer_uid(int socket, int64_t *out_uid)
+{
+    struct run_peer_owner owner = {0};
+    return take_uid(run_peer_owner(socket, &owner), &owner, out_uid);
 }

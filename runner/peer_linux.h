@@ -19,7 +19,8 @@ struct run_peer_pair {
 };
 
 /* Looks PAIR up in /proc/net/tcp and tcp6. Returns 0 or an enum run_peer_error. */
-RUN_MUST_CHECK int run_peer_proc_find(const struct run_peer_pair *pair, int64_t *out_uid);
+RUN_MUST_CHECK int run_peer_proc_find(const struct run_peer_pair *pair,
+                                      struct run_peer_owner *out_owner);
 
 /* True for TCP states (numbers of tcp_states.h) in which a connection has a socket with an owner:
  * established, or one side closed.

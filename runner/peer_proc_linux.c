@@ -54,7 +54,8 @@ static bool row_matches(const struct row *row, const struct run_peer_pair *pair,
            strcmp(row->remote, remote) == 0 && run_peer_state_counts(row->state) && row->inode != 0;
 }
 
-static int search(const char *path, const struct run_peer_pair *pair, bool as_v4, int64_t *out_uid)
+static int search(const char *path, const struct run_peer_pair *pair, bool as_v4,
+                  struct run_peer_owner *out_owner)
 {
     char line[LINE_BYTES];
     struct row row;
@@ -65,7 +66,7 @@ static int search(const char *path, const struct run_peer_pair *pair, bool as_v4
     while (result != 0 && fgets(line, sizeof line, file)) {
         if (!parse_row(line, &row) || !row_matches(&row, pair, as_v4))
             continue;
-        *out_uid = (int64_t)row.uid;
+        *out_owner = (struct run_peer_owner){(int64_t)row.uid, row.inode};
         result = 0;
     }
     if (result != 0 && ferror(file))
@@ -74,11 +75,11 @@ static int search(const char *path, const struct run_peer_pair *pair, bool as_v4
     return result;
 }
 
-int run_peer_proc_find(const struct run_peer_pair *pair, int64_t *out_uid)
+int run_peer_proc_find(const struct run_peer_pair *pair, struct run_peer_owner *out_owner)
 {
     int result = RUN_PEER_NOT_FOUND;
     if (pair->is_v4)
-        result = search("/proc/net/tcp", pair, true, out_uid);
+        result = search("/proc/net/tcp", pair, true, out_owner);
     /* A v6 socket that is connected to a mapped v4 address stands in the v6 table. */
-    return result == RUN_PEER_NOT_FOUND ? search("/proc/net/tcp6", pair, false, out_uid) : result;
+    return result == RUN_PEER_NOT_FOUND ? search("/proc/net/tcp6", pair, false, out_owner) : result;
 }

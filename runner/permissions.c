@@ -71,26 +71,32 @@ static int no_memory(struct run_why *out_why)
     return run_why_set(out_why, -1, "out of memory");
 }
 
+static bool push(struct run_permissions *permissions, const struct run_grant *grant)
+{
+    if (permissions->count == permissions->capacity) {
+        size_t capacity = permissions->capacity * 2 + 16;
+        struct run_grant *more = realloc(permissions->grants, capacity * sizeof(*more));
+        if (more == NULL)
+            return false;
+        permissions->grants = more;
+        permissions->capacity = capacity;
+    }
+    permissions->grants[permissions->count++] = *grant;
+    return true;
+}
+
 static int add(struct making *making, const char *path, const char *below, enum run_access access,
                bool is_implied)
 {
     struct run_permissions *permissions = making->permissions;
     if (path[0] != '/' || has_parent(path))
         return run_why_set(making->why, -1, "a path must be absolute and without `..`: %s", path);
-    if (permissions->count == permissions->capacity) {
-        size_t capacity = permissions->capacity * 2 + 16;
-        struct run_grant *more = realloc(permissions->grants, capacity * sizeof(*more));
-        if (more == NULL)
-            return no_memory(making->why);
-        permissions->grants = more;
-        permissions->capacity = capacity;
-    }
     char *joined = join(path, below);
-    if (joined == NULL)
-        return no_memory(making->why);
-    permissions->grants[permissions->count++] =
-        (struct run_grant){.path = joined, .access = access, .is_implied = is_implied};
-    return 0;
+    const struct run_grant grant = {.path = joined, .access = access, .is_implied = is_implied};
+    if (joined != NULL && push(permissions, &grant))
+        return 0;
+    free(joined);
+    return no_memory(making->why);
 }
 
 static int add_roots(struct making *making, const char *below, enum run_access access)
@@ -247,6 +253,21 @@ static void sort(struct run_permissions *permissions)
     permissions->count = kept;
 }
 
+int run_permissions_protect(struct run_permissions *permissions, const char *path,
+                            bool is_directory)
+{
+    const struct run_grant grant = {.path = join(path, NULL),
+                                    .access = RUN_ACCESS_READ,
+                                    .is_implied = true,
+                                    .is_directory = is_directory};
+    if (grant.path == NULL || !push(permissions, &grant)) {
+        free(grant.path);
+        return -1;
+    }
+    sort(permissions);
+    return 0;
+}
+
 enum run_access run_permissions_access(const struct run_permissions *permissions, const char *path)
 {
     enum run_access access = RUN_ACCESS_NONE;
@@ -260,6 +281,16 @@ enum run_access run_permissions_access(const struct run_permissions *permissions
         }
     }
     return access;
+}
+
+enum run_access run_permissions_outer(const struct run_permissions *permissions, size_t index)
+{
+    for (size_t i = index; i-- > 0;) {
+        const struct run_grant *grant = &permissions->grants[i];
+        if (run_path_is_in(permissions->grants[index].path, grant->path))
+            return grant->access;
+    }
+    return RUN_ACCESS_NONE;
 }
 
 /* ---- Links ---- */

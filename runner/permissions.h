@@ -73,8 +73,16 @@ typedef int run_look_up(const char *path, run_link_seen *seen, void *context, ch
 RUN_MUST_CHECK int run_permissions_resolve(struct run_permissions *permissions,
                                            run_look_up *look_up, struct run_why *out_why);
 
+/* Adds that path, without symbolic links and existing, may be read and not written, to grants that
+ * are resolved; what they say of this very path stays. Returns 0 or -1: no memory. */
+RUN_MUST_CHECK int run_permissions_protect(struct run_permissions *permissions, const char *path,
+                                           bool is_directory);
+
 /* What is granted for path, absolute and without symbolic links, by grants that are resolved. */
 enum run_access run_permissions_access(const struct run_permissions *permissions, const char *path);
+
+/* What holds at the path of a resolved grant without it: what the one that contains it says. */
+enum run_access run_permissions_outer(const struct run_permissions *permissions, size_t index);
 
 /* Whether path is directory or below it. */
 bool run_path_is_in(const char *path, const char *directory);

@@ -8,6 +8,7 @@
 #include "runner/reply.h"
 #include "runner/server.h"
 #include "runner/tombstone.h"
+#include "sessions/wrap.h"
 #include "wire/msg_output.h"
 
 #include <assert.h>
@@ -344,6 +345,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->detach_ttl_ns = start->detach_ttl_ns;
     proc->id_key = run_recent_key(conn->tenure->seed, start->id);
     proc->codec = wire_base64_best();
+    proc->is_sandboxed = start->spec->wrap != NULL;
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
     proc->window_bytes = run_conn_window_bytes(conn);
     run_ring_init(&proc->ring, run_conn_may_be_resumed(conn));
@@ -356,9 +358,12 @@ static void refuse(struct run_conn *conn, const struct run_proc_start *start, in
                    const struct sess_shortage *shortage)
 {
     bool v0 = conn->dialect == RUN_DIALECT_V0;
+    struct sess_wrap *wrap = start->spec->wrap;
     struct run_reply reply;
     struct wire_json_writer *writer = run_reply_begin(&reply, conn);
     run_metrics_start(conn->metrics, result);
+    if (wrap != NULL)
+        wrap->drop(wrap);
     if (result == SESS_E_NO_CAPACITY)
         run_metrics_shortage(conn->metrics, shortage);
     if (result == SESS_E_EXISTS)

@@ -37,6 +37,7 @@ struct run_proc {
     bool close_was_told; /* on the session's strand */
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
+    bool is_sandboxed;
     uint32_t window_bytes;  /* of its session */
     uint64_t id_key;        /* of its id, once it is forgotten */
     uint64_t detach_ttl_ns; /* how long it outlives its connection; never changes */
@@ -64,7 +65,7 @@ struct run_proc_start {
     uint64_t detach_ttl_ns;      /* how long it outlives its connection */
     struct wire_span request_id; /* JSON, copied */
     struct wire_span id;         /* copied */
-    struct sess_spec *spec;      /* the id is filled in */
+    struct sess_spec *spec;      /* the id is filled in; its wrap is dropped if nothing starts */
 };
 
 /* Starts a session for a request, which is answered now or by the session. On the holder's

@@ -21,7 +21,8 @@ static void write_started(struct wire_json_writer *writer, const struct run_proc
     if (proc->speaks_v0)
         wire_msg_command_exec_reply(writer, proc->request_id, run_proc_id_json(proc));
     else
-        wire_msg_process_start_reply(writer, proc->request_id, run_proc_id_json(proc), "none");
+        wire_msg_process_start_reply(writer, proc->request_id, run_proc_id_json(proc),
+                                     proc->is_sandboxed ? "linuxSeccomp" : "none");
 }
 
 static void write_failed(struct wire_json_writer *writer, const struct run_proc *proc,
@@ -36,6 +37,9 @@ static void write_failed(struct wire_json_writer *writer, const struct run_proc 
     else if (started->result == SESS_E_CANCELLED && !proc->speaks_v0)
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_START_CANCELLED,
                             wire_span_of(id, size));
+    else if (started->result == SESS_E_REFUSED)
+        wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_SANDBOX,
+                            wire_span_text(started->text));
     else
         wire_rpc_write_text(writer, proc->request_id, WIRE_RPC_TEXT_INTERNAL,
                             wire_span_text(started->text));

@@ -49,6 +49,11 @@ const char *const *run_server_env(const struct run_server *server)
     return server->env;
 }
 
+struct run_sandboxes *run_server_sandboxes(struct run_server *server)
+{
+    return &server->sandboxes;
+}
+
 const struct wire_msg_environment *run_server_environment(const struct run_server *server)
 {
     return &server->environment.message;

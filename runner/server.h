@@ -17,14 +17,17 @@
 #include "runner/files.h"
 #include "runner/log.h"
 #include "runner/options.h"
+#include "runner/sandbox.h"
 #include "runner/signals.h"
 #include "runner/unix_path.h"
 #include "sessions/host.h"
 
 enum {
-    RUN_NEW_CONNS_MAX = 64,    /* connections that have not initialized */
-    RUN_TENURE_BUCKETS = 256,  /* chains stay short up to some thousands of clients */
-    RUN_ACCEPT_PAUSE_MS = 1000 /* of a listener that finds the system out of descriptors */
+    RUN_NEW_CONNS_MAX = 64,     /* connections that have not initialized */
+    RUN_TENURE_BUCKETS = 256,   /* chains stay short up to some thousands of clients */
+    RUN_ACCEPT_PAUSE_MS = 1000, /* of a listener that finds the system out of descriptors */
+    RUN_HANGS_MS = 30 * 1000,   /* beyond the grace time: what a loaded machine needs for the end */
+    RUN_HANGS_FORCED_MS = 5000  /* when everything was killed: somebody waits for that */
 };
 
 struct run_listener {
@@ -53,6 +56,7 @@ struct run_server {
     const char *const *env;
     struct run_environment environment;
     struct run_files files;
+    struct run_sandboxes sandboxes; /* never changes once it serves, but for its mount points */
     int64_t keeper_pid;
 
     uint8_t state; /* enum run_server_state */
@@ -69,6 +73,8 @@ struct run_server {
     struct run_tenure *tenures[RUN_TENURE_BUCKETS]; /* the registry, by id */
     uint32_t tenure_count;                          /* not freed */
 
+    struct iocp_timer hangs; /* of the end: a call of a helper may never return */
+    uint64_t hangs_ns;       /* its deadline; 0: the end is not held up any more */
     struct iocp_timer clock;
     uint64_t clock_ns; /* between two ticks */
     struct iocp_stream signals;
@@ -117,6 +123,8 @@ struct run_tenure *run_server_find_tenure(struct run_server *server, const char 
 void run_server_stop_tenures(struct run_server *server);
 /* The server's own environment, for clients that inherit from it. */
 const char *const *run_server_env(const struct run_server *server);
+/* How to start something in a sandbox. */
+struct run_sandboxes *run_server_sandboxes(struct run_server *server);
 /* What initialize tells of the server's surroundings. */
 const struct wire_msg_environment *run_server_environment(const struct run_server *server);
 /* A connection is not new any more. Any thread. */

@@ -32,6 +32,7 @@ static int open_unix(struct run_listener *listener, struct run_why *out_why)
         return -1;
     listener->engine.handle = listener->unix_path.fd;
     listener->unix_path.fd = -1; /* the engine's from here on */
+    run_sandboxes_hide(&listener->server->sandboxes, listener->url.path);
     return 0;
 }
 

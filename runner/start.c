@@ -8,10 +8,54 @@
 #include "runner/server.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+void run_start_refuse_sandbox(struct run_request *request, const char *reason)
+{
+    run_metrics_start(request->conn->metrics, SESS_E_REFUSED);
+    run_reply_text(request->conn, request->id, WIRE_RPC_TEXT_SANDBOX, wire_span_text(reason));
+}
+
+static const char *find_tmpdir(const char *const *env)
+{
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, "TMPDIR=", 7) == 0)
+            return *env + 7;
+    }
+    return NULL;
+}
+
+/* The sandbox of a start that asks for one. false: there is none, and the request was answered. */
+static bool make_wrap(struct run_request *request, const struct run_start *start,
+                      const char *const *env, struct sess_wrap **out_wrap)
+{
+    struct run_sandboxes *sandboxes = run_server_sandboxes(request->conn->server);
+    const struct run_permissions_asked asked = {.sandbox = start->sandbox,
+                                                .tmpdir = find_tmpdir(env)};
+    struct run_why why = {"out of memory"};
+    *out_wrap = NULL;
+    if (start->sandbox == NULL)
+        return true;
+    if (sandboxes->why_not[0] != '\0') {
+        (void)run_why_set(&why, -1, "%s", sandboxes->why_not);
+    } else {
+        struct run_permissions *permissions = run_permissions_new(&asked, &why);
+        if (permissions != NULL)
+            *out_wrap = run_sandbox_new(sandboxes, permissions);
+        if (*out_wrap == NULL)
+            run_permissions_free(permissions);
+    }
+    if (*out_wrap == NULL)
+        run_start_refuse_sandbox(request, why.text);
+    return *out_wrap != NULL;
+}
 
 static void start_with_env(struct run_request *request, const struct run_start *start,
                            const char *const *env)
 {
+    struct sess_wrap *wrap;
+    if (!make_wrap(request, start, env, &wrap))
+        return;
     struct sess_spec spec = {
         .argv = start->argv,
         .arg0 = start->arg0,
@@ -26,6 +70,7 @@ static void start_with_env(struct run_request *request, const struct run_start *
         .labels = start->labels,
         .label_count = start->label_count,
         .limits = start->limits,
+        .wrap = wrap,
     };
     struct run_proc_start proc = {.request_id = request->id,
                                   .id = start->id,

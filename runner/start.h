@@ -9,6 +9,7 @@
 #include "runner/proc.h"
 #include "wire/msg_chunk.h"
 #include "wire/msg_env_policy.h"
+#include "wire/msg_sandbox.h"
 
 /* A start in the words of either dialect; everything is borrowed. */
 struct run_start {
@@ -24,10 +25,14 @@ struct run_start {
     size_t label_count;
     struct sess_limits limits;
     uint64_t detach_ttl_ns;
+    const struct wire_msg_sandbox *sandbox; /* managed; NULL: none was asked for */
 };
 
 /* Starts it; the request is answered now or by the session. */
 void run_start(struct run_request *request, const struct run_start *start);
+
+/* Answers a start whose sandbox cannot be enforced, for this reason. */
+void run_start_refuse_sandbox(struct run_request *request, const char *reason);
 
 /* A write in the words of either dialect; everything is borrowed. */
 struct run_write {

@@ -36,6 +36,15 @@ SESS_RAW static void reset_signals(struct sess_child *child)
     }
 }
 
+/* What a client or a terminal sends to a program. The one inside sets them back. */
+SESS_RAW static void ignore_requests(struct sess_child *child)
+{
+    static const int requests[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
+                                   SIGUSR2, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU};
+    for (size_t i = 0; child->wraps && i < sizeof(requests) / sizeof(requests[0]); i++)
+        (void)child->sys->ignore_signal(requests[i]);
+}
+
 /* A session of its own; dies with the helper thread that started it, so with the server. */
 SESS_RAW static void enter_session(struct sess_child *child)
 {
@@ -50,18 +59,27 @@ SESS_RAW static void enter_session(struct sess_child *child)
         fail(child, SESS_CHILD_TERMINAL);
 }
 
-/* Sources that are themselves among 0 to 2 are moved out of the way first. */
+SESS_RAW static int move_up(struct sess_child *child, int fd)
+{
+    int least = 3 + child->extra_count;
+    if (fd < least)
+        fd = child->sys->child_dup_from(fd, least);
+    if (fd < 0)
+        fail(child, SESS_CHILD_STDIO);
+    return fd;
+}
+
+/* Sources that are themselves among the targets are moved out of the way first. */
 SESS_RAW static void place_stdio(struct sess_child *child)
 {
     const struct sess_sys *sys = child->sys;
-    for (int i = 0; i < 3; i++) {
-        if (child->stdio[i] < 3)
-            child->stdio[i] = sys->child_dup_from(child->stdio[i], 3);
-        if (child->stdio[i] < 0)
-            fail(child, SESS_CHILD_STDIO);
-    }
-    for (int i = 0; i < 3; i++) {
-        if (sys->dup2(child->stdio[i], i) < 0)
+    int extra[SESS_CHILD_EXTRA_MAX];
+    for (int i = 0; i < 3; i++)
+        child->stdio[i] = move_up(child, child->stdio[i]);
+    for (int i = 0; i < child->extra_count; i++)
+        extra[i] = move_up(child, (int)child->extra[i]);
+    for (int i = 0; i < 3 + child->extra_count; i++) {
+        if (sys->dup2(i < 3 ? child->stdio[i] : extra[i - 3], i) < 0)
             fail(child, SESS_CHILD_STDIO);
     }
 }
@@ -70,10 +88,11 @@ SESS_RAW static void place_stdio(struct sess_child *child)
 SESS_RAW static void close_others(struct sess_child *child)
 {
     const struct sess_sys *sys = child->sys;
-    if (sys->close_range(3, ~0U, 0) == 0)
+    unsigned from = 3 + (unsigned)child->extra_count;
+    if (sys->close_range(from, ~0U, 0) == 0)
         return;
     /* Before Linux 5.9, or forbidden. */
-    for (rlim_t fd = 3; fd < child->nofile.rlim_max && fd < 1024 * 1024; fd++)
+    for (rlim_t fd = from; fd < child->nofile.rlim_max && fd < 1024 * 1024; fd++)
         (void)sys->child_close((int)fd);
 }
 
@@ -151,6 +170,7 @@ SESS_RAW void sess_child_run(void *argument)
     const struct sess_sys *sys = child->sys;
     unshare_files(child);
     reset_signals(child);
+    ignore_requests(child);
     enter_session(child);
     place_stdio(child);
     close_others(child);

@@ -25,10 +25,15 @@ enum sess_child_step {
     SESS_CHILD_EXEC
 };
 
+enum { SESS_CHILD_EXTRA_MAX = 8 };
+
 struct sess_child {
     const struct sess_sys *sys;
     pid_t server_pid;
-    int stdio[3];     /* what becomes descriptors 0 to 2 */
+    int stdio[3];          /* what becomes descriptors 0 to 2 */
+    const intptr_t *extra; /* what becomes those from 3 on; of a wrapper */
+    int extra_count;
+    bool wraps;       /* it is a wrapper: signals to the program do not concern it */
     int unshare_from; /* with shared descriptors: the first that is not needed; 0: not shared */
     bool tty;         /* stdio[0] becomes the controlling terminal */
     bool cleared;     /* no signal handler of ours is left */

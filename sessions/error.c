@@ -40,6 +40,8 @@ const char *sess_error_text(int error)
         return "the server is ending";
     case SESS_E_TOO_MANY_WATCHES:
         return "too many wait for this session already";
+    case SESS_E_REFUSED:
+        return "the program cannot be confined as asked";
     case SESS_E_OS:
         return "the system refused";
     }

@@ -29,7 +29,8 @@ enum sess_error {
     SESS_E_EXISTS = -14,        /* the table has a session of that id */
     SESS_E_CLOSING = -15,       /* the host is closing and starts nothing more */
     SESS_E_TOO_MANY_WATCHES = -16, /* SESS_WATCHES_MAX wait on the session already */
-    SESS_E_OS = -17                /* anything else: see the OS code kept beside it */
+    SESS_E_REFUSED = -17,          /* the program cannot be confined as asked: see the text */
+    SESS_E_OS = -18                /* anything else: see the OS code kept beside it */
 };
 
 /* What there is of a resource that a request needs more of. */

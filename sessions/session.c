@@ -118,9 +118,44 @@ static void release(struct sess_session *session)
     sess_session_unref(session); /* its own reference */
 }
 
+static void release_wrap(struct iocp_help *help)
+{
+    struct sess_wrap *wrap = IOCP_OWNER(help, struct sess_wrap, help);
+    wrap->release(wrap);
+}
+
+static void on_unwrapped(struct iocp_op *op)
+{
+    struct sess_wrap *wrap = IOCP_OWNER(op, struct sess_wrap, help.op);
+    struct sess_session *session = wrap->session;
+    if (op->result != 0) /* the helpers' queue is full: better late than never */
+        wrap->release(wrap);
+    session->wrap = NULL;
+    wrap->drop(wrap);
+    sess_session_settle(session);
+}
+
+static void unwrap(struct sess_session *session)
+{
+    struct sess_wrap *wrap = session->wrap;
+    session->is_unwrapping = true;
+    wrap->session = session;
+    wrap->help.what = "end of a sandbox";
+    iocp_help_start(&wrap->help, &session->strand, IOCP_POOL_GENERAL, release_wrap, on_unwrapped);
+}
+
+/* What was made for the program is undone before its close is told. Whether that is so. */
+static bool is_unwrapped(struct sess_session *session)
+{
+    if (session->wrap != NULL && !session->is_unwrapping)
+        unwrap(session);
+    return session->wrap == NULL;
+}
+
 void sess_session_settle(struct sess_session *session)
 {
-    if (session->state == SESS_EXITED && sess_outputs_ended(session)) {
+    bool drained = session->state == SESS_EXITED && sess_outputs_ended(session);
+    if (drained && is_unwrapped(session)) {
         session->drain.phase = SESS_DRAIN_OVER;
         sess_clock_set(session, SESS_DEADLINE_DRAIN, 0);
         sess_session_change(session, SESS_HAPPENS_DRAINED);

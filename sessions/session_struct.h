@@ -54,11 +54,13 @@ struct sess_session {
     enum sess_voice voice : 8;
     enum sess_exit_wait exit_wait : 8;
     enum sess_close_reason close_reason : 8;
+    bool is_unwrapping;    /* the wrap is being released */
     enum sess_stdio stdio; /* apart from the others: it is read from any thread */
 
     struct iocp_op wake;      /* kicked by consumers and by the host */
     struct iocp_op end;       /* posted by the last unref */
     struct sess_spawn *spawn; /* while it is starting */
+    struct sess_wrap *wrap;   /* that it runs inside of; NULL: none, or it was released */
     struct iocp_exit exit;
     struct sess_output outputs[2]; /* stdout and stderr, or the terminal and none */
     struct sess_stdin input;

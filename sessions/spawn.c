@@ -85,6 +85,7 @@ struct sess_spawn *sess_spawn_new(const struct sess_spec *spec, const struct ioc
     if (spec->arg0 != NULL)
         spawn->argv[0] = copy_string(&arena, spec->arg0);
     spawn->search = find_path(spawn->env);
+    spawn->wrap = spec->wrap;
     spawn->cwd = spec->cwd != NULL ? copy_string(&arena, spec->cwd) : NULL;
     spawn->process = spawn->input = spawn->output[0] = spawn->output[1] = IOCP_NO_HANDLE;
     return spawn;
@@ -98,6 +99,8 @@ void sess_spawn_free(struct sess_spawn *spawn, const struct sess_memory *memory)
     iocp_handle_close(spawn->port, spawn->input);
     iocp_handle_close(spawn->port, spawn->output[0]);
     iocp_handle_close(spawn->port, spawn->output[1]);
+    if (spawn->wrap != NULL)
+        spawn->wrap->drop(spawn->wrap);
     sess_memory_free(memory, spawn);
 }
 

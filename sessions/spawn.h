@@ -13,6 +13,7 @@
 
 #include "sessions/platform.h"
 #include "sessions/spec.h"
+#include "sessions/wrap.h"
 
 struct sess_session;
 
@@ -28,11 +29,12 @@ struct sess_spawn {
     /* What is asked; all strings are in this block. */
     enum sess_stdio stdio;
     uint16_t rows, columns;
-    char **argv;         /* as the program gets it */
-    char **env;          /* as the program gets it */
-    const char *program; /* what to run: a path, or a name to find in search */
-    const char *search;  /* PATH of env */
-    const char *cwd;     /* or NULL */
+    char **argv;            /* as the program gets it */
+    char **env;             /* as the program gets it */
+    const char *program;    /* what to run: a path, or a name to find in search */
+    const char *search;     /* PATH of env */
+    const char *cwd;        /* or NULL */
+    struct sess_wrap *wrap; /* or NULL; it is the session's once there is a process */
 
     /* The answer; valid when the helper is done. */
     int result; /* 0 or a sess_error */
@@ -55,7 +57,7 @@ uint64_t sess_spawn_spec_bytes(const struct sess_spec *spec);
 struct sess_spawn *sess_spawn_new(const struct sess_spec *spec, const struct iocp_port *port,
                                   struct sess_platform *platform, const struct sess_memory *memory);
 
-/* Frees the block and closes what handles are still in it. NULL is taken. */
+/* Frees the block, closes what handles are still in it and drops its wrap. NULL is taken. */
 void sess_spawn_free(struct sess_spawn *spawn, const struct sess_memory *memory);
 
 /* Starts the program: the work of help. Sets every field of the answer. */

@@ -172,6 +172,12 @@ static void free_slots(struct sess_platform *platform, int set, const struct chi
 
 /* ---- Clone ---- */
 
+/* What a start has besides the spawn: on the helper's stack. */
+struct starting {
+    struct child_ends *ends;
+    struct sess_wrap_start *wrapped; /* NULL: the program itself is executed */
+};
+
 static void prepare_child(const struct sess_spawn *spawn, const struct child_ends *ends,
                           struct sess_child *child)
 {
@@ -182,6 +188,9 @@ static void prepare_child(const struct sess_spawn *spawn, const struct child_end
         child->stdio[i] = (int)ends->at[i];
     child->unshare_from = 0;
     child->tty = spawn->stdio == SESS_STDIO_TTY;
+    child->extra = NULL;
+    child->extra_count = 0;
+    child->wraps = false;
     child->cleared = false;
     child->ignored_signals = platform->ignored_signals;
     child->handled_signals = platform->handled_signals;
@@ -193,6 +202,20 @@ static void prepare_child(const struct sess_spawn *spawn, const struct child_end
     child->env = spawn->env;
     child->failed = SESS_CHILD_OK;
     child->os_error = 0;
+}
+
+/* What is executed in the program's place. It enters no directory: the program does. */
+static void prepare_wrapper(const struct sess_wrap_start *wrapped, struct sess_child *child)
+{
+    child->tty = false;
+    child->wraps = true;
+    child->extra = wrapped->handles;
+    child->extra_count = (int)wrapped->handle_count;
+    child->cwd = "/";
+    child->program = wrapped->wrapper;
+    child->search = NULL;
+    child->argv = (char **)(uintptr_t)wrapped->wrapper_argv;
+    child->env = (char **)(uintptr_t)wrapped->wrapper_env;
 }
 
 /* Returns the child's pid, or -1 with errno. */
@@ -212,14 +235,18 @@ static pid_t clone_child(struct sess_spawn *spawn, struct sess_child *child, int
     return spawn->platform->sys->clone(&clone, out_pidfd);
 }
 
-/* Starts the child in a cgroup or not, with shared descriptors if that is possible. */
-static pid_t start_child(struct sess_spawn *spawn, const struct child_ends *ends, int cgroup_fd,
+/* Starts the child in a cgroup or not, with shared descriptors if that is possible: a wrapper has
+ * more of them than there are slots, and costs more than a copy. */
+static pid_t start_child(struct sess_spawn *spawn, const struct starting *starting, int cgroup_fd,
                          struct sess_child *child, int *out_pidfd)
 {
     struct sess_platform *platform = spawn->platform;
+    const struct child_ends *ends = starting->ends;
     int set = -1, error = 0;
     prepare_child(spawn, ends, child);
-    if (!atomic_load(&platform->no_sharing))
+    if (starting->wrapped != NULL)
+        prepare_wrapper(starting->wrapped, child);
+    else if (!atomic_load(&platform->no_sharing))
         set = claim_slots(platform);
     if (set >= 0) {
         error = fill_slots(platform, set, ends, child->stdio);
@@ -234,13 +261,13 @@ static pid_t start_child(struct sess_spawn *spawn, const struct child_ends *ends
 }
 
 /* The same in a cgroup if there is one to be had; being without one is no failure. */
-static pid_t start_in_cgroup(struct sess_spawn *spawn, const struct child_ends *ends,
+static pid_t start_in_cgroup(struct sess_spawn *spawn, const struct starting *starting,
                              struct sess_child *child, int *out_pidfd)
 {
     struct sess_platform *platform = spawn->platform;
     int fd = -1;
     spawn->cgroup = sess_cgroups_take(platform->cgroups, &fd);
-    pid_t pid = start_child(spawn, ends, fd, child, out_pidfd);
+    pid_t pid = start_child(spawn, starting, fd, child, out_pidfd);
     int error = errno;
     if (fd >= 0)
         (void)platform->sys->close(fd);
@@ -249,7 +276,7 @@ static pid_t start_in_cgroup(struct sess_spawn *spawn, const struct child_ends *
         return pid;
     sess_cgroups_give(platform->cgroups, spawn->cgroup);
     spawn->cgroup = SESS_CGROUP_NONE;
-    return start_child(spawn, ends, -1, child, out_pidfd);
+    return start_child(spawn, starting, -1, child, out_pidfd);
 }
 
 static void reap(const struct sess_spawn *spawn, int pidfd, pid_t pid)
@@ -295,11 +322,11 @@ static bool ensure_pidfd(struct sess_spawn *spawn, pid_t pid, int *pidfd)
 
 /* Starts the child with these ends. Whether the kernel cannot share and it should be tried again.
  */
-static bool run_child(struct sess_spawn *spawn, const struct child_ends *ends)
+static bool run_child(struct sess_spawn *spawn, const struct starting *starting)
 {
     struct sess_child child;
     int pidfd = -1;
-    pid_t pid = start_in_cgroup(spawn, ends, &child, &pidfd);
+    pid_t pid = start_in_cgroup(spawn, starting, &child, &pidfd);
     if (pid < 0) {
         fail_step(spawn, errno, "make a process");
         return false;
@@ -330,6 +357,79 @@ static uint64_t own_peak_bytes(void)
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
+/* ---- Wrapping ---- */
+
+static void begin_wrapped(struct sess_spawn *spawn, struct sess_wrap_start *out_start)
+{
+    *out_start = (struct sess_wrap_start){
+        .program = spawn->program,
+        .search = spawn->search,
+        .cwd = spawn->cwd,
+        .argv = spawn->argv,
+        .env = spawn->env,
+        .tty = spawn->stdio == SESS_STDIO_TTY,
+        .output = spawn->output,
+        .text = spawn->text,
+        .text_bytes = sizeof(spawn->text),
+    };
+}
+
+/* There is a wrapper without a program. */
+static void end_wrapper(struct sess_spawn *spawn)
+{
+    const struct sess_sys *sys = spawn->platform->sys;
+    pid_t pid = (pid_t)spawn->os_pid;
+    (void)sys->kill(-pid, SIGKILL);
+    (void)sys->kill(pid, SIGKILL);
+    reap(spawn, (int)spawn->process, pid);
+    spawn->os_pid = 0;
+}
+
+/* The words of the failures that a start without a wrapper has too. */
+static void tell_wrapped(struct sess_spawn *spawn, int os_error)
+{
+    if (spawn->text[0] != '\0')
+        spawn->os_error = os_error;
+    else if (spawn->result == SESS_E_CWD)
+        sess_spawn_fail(spawn, SESS_E_CWD, os_error, "enter", spawn->cwd);
+    else if (spawn->result == SESS_E_EXEC)
+        sess_spawn_fail(spawn, SESS_E_EXEC, os_error, "run", spawn->program);
+}
+
+static void run_program(struct sess_spawn *spawn, struct starting *starting)
+{
+    spawn->started_wall_ms = iocp_wall_ms(spawn->port);
+    spawn->started_ns = iocp_now_ns(spawn->port);
+    while (run_child(spawn, starting))
+        sess_cgroups_give(spawn->platform->cgroups, spawn->cgroup);
+    spawn->server_peak_bytes = own_peak_bytes(); /* at least what it was at the exec */
+}
+
+static void confirm(struct sess_spawn *spawn, struct sess_wrap_start *start)
+{
+    spawn->result = spawn->wrap->confirm(spawn->wrap, start);
+    if (spawn->result == 0)
+        return;
+    end_wrapper(spawn);
+    tell_wrapped(spawn, start->os_error);
+}
+
+static void run_wrapped(struct sess_spawn *spawn, struct child_ends *ends)
+{
+    struct sess_wrap *wrap = spawn->wrap;
+    struct sess_wrap_start start;
+    begin_wrapped(spawn, &start);
+    spawn->result = wrap->prepare(wrap, &start);
+    if (spawn->result == 0) {
+        run_program(spawn, &(struct starting){.ends = ends, .wrapped = &start});
+        close_ends(spawn, ends); /* what the wrapper said then ends where it does */
+        if (spawn->result == 0)
+            confirm(spawn, &start);
+        if (spawn->result != 0)
+            wrap->release(wrap);
+    }
+}
+
 void sess_spawn_work(struct iocp_help *help)
 {
     struct sess_spawn *spawn = IOCP_OWNER(&help->op, struct sess_spawn, help.op);
@@ -339,11 +439,10 @@ void sess_spawn_work(struct iocp_help *help)
         return;
     }
     if (open_handles(spawn, &ends)) {
-        spawn->started_wall_ms = iocp_wall_ms(spawn->port);
-        spawn->started_ns = iocp_now_ns(spawn->port);
-        while (run_child(spawn, &ends))
-            sess_cgroups_give(spawn->platform->cgroups, spawn->cgroup);
-        spawn->server_peak_bytes = own_peak_bytes(); /* at least what it was at the exec */
+        if (spawn->wrap != NULL)
+            run_wrapped(spawn, &ends);
+        else
+            run_program(spawn, &(struct starting){.ends = &ends});
     }
     close_ends(spawn, &ends);
     if (spawn->result != 0) {

@@ -1,8 +1,9 @@
 /*
  * What a program start consists of: the caller's words for one session.
  *
- * A spec and all it points to is borrowed during sess_session_start only; the session keeps its id
- * and its labels and nothing else of it after the start was answered.
+ * A spec and all it points to is borrowed during sess_session_start only, but for a wrap, which a
+ * session that was started owns; it keeps its id and its labels and nothing else of it after the
+ * start was answered.
  */
 #ifndef SESSIONS_SPEC_H
 #define SESSIONS_SPEC_H
@@ -38,6 +39,8 @@ struct sess_limits {
     uint64_t output_bytes; /* of all streams: one more ends it */
 };
 
+struct sess_wrap;
+
 struct sess_spec {
     const char *id;          /* the session's name in its table; bytes, may be empty */
     size_t id_size_bytes;    /* at most SESS_ID_MAX_BYTES */
@@ -53,6 +56,7 @@ struct sess_spec {
     const struct sess_label *labels;
     size_t label_count; /* their bytes count as those of argv and env do */
     struct sess_limits limits;
+    struct sess_wrap *wrap; /* runs inside of it (wrap.h); NULL: by itself */
 };
 
 /* Ids and labels come from clients and stay as long as the session, tombstone included. */

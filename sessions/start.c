@@ -209,6 +209,8 @@ static void take_process(struct sess_session *session)
     session->record.started_wall_ms = spawn->started_wall_ms;
     session->stop.tree.cgroup = spawn->cgroup;
     session->exit.handle = spawn->process;
+    session->wrap = spawn->wrap;
+    spawn->wrap = NULL;
     spawn->process = IOCP_NO_HANDLE;
     sess_session_change(session, SESS_HAPPENS_SPAWNED);
     sess_session_wait_exit(session);

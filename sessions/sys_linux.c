@@ -74,6 +74,12 @@ SESS_RAW static int child_default_signal(int signal)
     return (int)syscall(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask));
 }
 
+SESS_RAW static int child_ignore_signal(int signal)
+{
+    struct kernel_sigaction action = {.handler = SIG_IGN};
+    return (int)syscall(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask));
+}
+
 SESS_RAW static int child_setsid(void)
 {
     return (int)syscall(SYS_setsid);
@@ -153,6 +159,7 @@ const struct sess_sys sess_sys_default = {
     .rmdir = rmdir,
     .close_range = child_close_range,
     .default_signal = child_default_signal,
+    .ignore_signal = child_ignore_signal,
     .setsid = child_setsid,
     .set_death_signal = child_set_death_signal,
     .getppid = child_getppid,

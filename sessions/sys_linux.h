@@ -56,6 +56,7 @@ struct sess_sys {
     /* child */
     int (*close_range)(unsigned first, unsigned last, unsigned flags);
     int (*default_signal)(int signal); /* sigaction(2) with SIG_DFL */
+    int (*ignore_signal)(int signal);  /* with SIG_IGN */
     int (*setsid)(void);
     int (*set_death_signal)(int signal); /* prctl(PR_SET_PDEATHSIG) */
     pid_t (*getppid)(void);

@@ -18,8 +18,8 @@ static int read_handle(struct wire_msg_parser *parser, const char *name,
         return error;
     }
     if (id.size > WIRE_MSG_FS_HANDLE_LIMIT) {
-        return wire_msg_refuse(parser, "`%s` must not exceed %zu bytes", name,
-                               WIRE_MSG_FS_HANDLE_LIMIT);
+        return wire_msg_refuse(parser, "`%s` must not exceed %lu bytes", name,
+                               (unsigned long)WIRE_MSG_FS_HANDLE_LIMIT);
     }
     *(struct wire_span *)target = id;
     return 0;
@@ -44,7 +44,7 @@ static int read_paths(struct wire_msg_parser *parser, const char *name,
         char *text = (char *)(uintptr_t)paths->items[i]; /* ours: it lies in the arena */
         ptrdiff_t size = wire_msg_path_decode((uint8_t *)text, strlen(text), parser->path_style);
         if (size < 0) {
-            return wire_msg_refuse(parser, "`%s[%zu]` %s", name, i,
+            return wire_msg_refuse(parser, "`%s[%lu]` %s", name, (unsigned long)i,
                                    wire_msg_path_error_text((int)size));
         }
         text[size] = 0;
@@ -102,7 +102,7 @@ static const struct wire_msg_field copy_fields[] = {
     REQUIRED(recursive, "recursive", wire_msg_read_bool), SANDBOX};
 static const struct wire_msg_field watch_fields[] = {
     REQUIRED(watch_id, "watchId", wire_msg_read_uint64), REQUIRED(missing, "missing", read_paths),
-    OPTIONAL(present, "present", wire_msg_read_cwd)};
+    OPTIONAL(present, "present", wire_msg_read_cwd), SANDBOX};
 
 #define FIRST     WIRE_MSG_METHOD_FS_GET_METADATA
 #define LAST      WIRE_MSG_METHOD_FS_WATCH_MISSING

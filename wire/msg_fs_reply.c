@@ -169,7 +169,8 @@ void wire_msg_fs_walk_error(struct wire_json_writer *writer, const char *uri, co
 {
     wire_json_writer_begin_object(writer);
     write_text(writer, "path", uri);
-    write_text(writer, "message", text);
+    wire_json_writer_key(writer, "message");
+    wire_json_writer_string_lossy(writer, wire_span_text(text));
     wire_json_writer_end_object(writer);
 }
 

@@ -53,6 +53,7 @@ void wire_msg_fs_directory_end(struct wire_json_writer *writer);
 void wire_msg_fs_walk_entry(struct wire_json_writer *writer, const char *uri, bool is_directory);
 /* Between the entries of fs/walk and its errors. */
 void wire_msg_fs_walk_errors(struct wire_json_writer *writer);
+/* An error of fs/walk; what in text is not UTF-8 becomes U+FFFD. */
 void wire_msg_fs_walk_error(struct wire_json_writer *writer, const char *uri, const char *text);
 void wire_msg_fs_walk_end(struct wire_json_writer *writer, bool truncated);
 

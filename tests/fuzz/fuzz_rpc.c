@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "wire/msg_command.h"
+#include "wire/msg_fs.h"
 #include "wire/msg_initialize.h"
 #include "wire/msg_list.h"
 #include "wire/msg_method.h"
@@ -234,6 +235,19 @@ static int parse_process(struct fuzz *fuzz, enum wire_msg_method method, struct 
     }
 }
 
+static int parse_files(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
+{
+    struct wire_msg_fs fs;
+    int error = wire_msg_fs_parse(&fuzz->parser, method, params, &fs);
+    if (!error && method == WIRE_MSG_METHOD_FS_WRITE_FILE) {
+        check_chunk(&fs.data);
+    }
+    for (size_t i = 0; !error && i < fs.missing.count; i++) {
+        CHECK(strlen(fs.missing.items[i]) > 0);
+    }
+    return error;
+}
+
 static int parse_other(struct fuzz *fuzz, enum wire_msg_method method, struct wire_span params)
 {
     struct wire_msg_command_exec exec;
@@ -255,7 +269,7 @@ static int parse_other(struct fuzz *fuzz, enum wire_msg_method method, struct wi
     case WIRE_MSG_METHOD_COMMAND_TERMINATE:
         return wire_msg_command_terminate_parse(&fuzz->parser, params, &terminate);
     default:
-        return 0;
+        return wire_msg_fs_is_method(method) ? parse_files(fuzz, method, params) : 0;
     }
 }
 

@@ -267,7 +267,7 @@ static void test_late_call_that_nobody_hears_of(void **state)
     hall_free(hall);
 }
 
-/* All helpers of one kind hang: the other kind and the workers go on. */
+/* All helpers of one kind hang: the other kinds and the workers go on. */
 static void check_pools(enum iocp_pool hung, enum iocp_pool other)
 {
     struct hall *hall = hall_new(2, 0, 0, true);
@@ -289,6 +289,8 @@ static void test_pools_are_separate(void **state)
     (void)state;
     check_pools(IOCP_POOL_GENERAL, IOCP_POOL_STARTS);
     check_pools(IOCP_POOL_STARTS, IOCP_POOL_GENERAL);
+    check_pools(IOCP_POOL_FILES, IOCP_POOL_GENERAL);
+    check_pools(IOCP_POOL_FILES, IOCP_POOL_STARTS);
 }
 
 int main(void)

@@ -167,7 +167,7 @@ static void test_race_with_removing(void **state)
     struct support_files *files = *state;
     assert_int_equal(mkdir(support_files_path(files, "out"), 0755), 0);
     support_files_make(files, "out/f", "secret");
-    for (unsigned i = 0; i < ROUNDS / 30; i++) {
+    for (unsigned i = 0; i < ROUNDS / 2; i++) {
         struct swapper swapper;
         assert_int_equal(mkdir(support_files_path(files, "t"), 0755), 0);
         assert_int_equal(mkdir(support_files_path(files, "t/d"), 0755), 0);

@@ -235,6 +235,11 @@ SESS_RAW static int plain_default_signal(int signal)
     return sess_sys_default.default_signal(signal);
 }
 
+SESS_RAW static int plain_ignore_signal(int signal)
+{
+    return sess_sys_default.ignore_signal(signal);
+}
+
 SESS_RAW static pid_t plain_getppid(void)
 {
     return sess_sys_default.getppid();
@@ -267,6 +272,7 @@ const struct sess_sys faults_sess_sys = {
     .rmdir = plain_rmdir,
     .close_range = fault_close_range,
     .default_signal = plain_default_signal,
+    .ignore_signal = plain_ignore_signal,
     .setsid = fault_setsid,
     .set_death_signal = fault_set_death_signal,
     .getppid = plain_getppid,

@@ -159,11 +159,11 @@ static void test_msg_fs_replies(void **state)
                         "\"isDirectory\":false,\"isFile\":true}]}}");
     wire_msg_fs_entries_begin(support_writer_start(&out), id);
     wire_msg_fs_walk_errors(&out.writer);
-    wire_msg_fs_walk_error(&out.writer, "file:///a", "no");
+    wire_msg_fs_walk_error(&out.writer, "file:///a", "no\xc3");
     wire_msg_fs_walk_end(&out.writer, true);
     assert_string_equal(support_writer_text(&out),
                         "{\"id\":7,\"result\":{\"entries\":[],\"errors\":[{\"path\":\"file:///a\","
-                        "\"message\":\"no\"}],\"truncated\":true}}");
+                        "\"message\":\"no\xef\xbf\xbd\"}],\"truncated\":true}}");
 }
 
 int main(void)

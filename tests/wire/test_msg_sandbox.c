@@ -14,7 +14,7 @@
 
 #define SPECIAL(kind, access)                                                                      \
     "{\"path\":{\"type\":\"special\",\"value\":{\"kind\":\"" kind "\"}},\"access\":\"" access "\"" \
-                                                                                              "}"
+    "}"
 #define SUBPATH(path)                                                                              \
     "{\"path\":{\"type\":\"special\",\"value\":{\"kind\":\"project_roots\",\"subpath\":\"" path    \
     "\"}},\"access\":\"read\",\"missing_path_behavior\":\"skip\"}"

@@ -15,11 +15,11 @@ const { killOwn } = require('./proc');
 
 const TURN_TIMEOUT_MS = 60000;
 
-function configText(model) {
+function configText(model, where) {
   return `model = "scripted"
 model_provider = "scripted"
 approval_policy = "never"
-sandbox_mode = "danger-full-access"
+sandbox_mode = "${where.sandboxMode || 'danger-full-access'}"
 check_for_update_on_startup = false
 [model_providers.scripted]
 name = "scripted"
@@ -34,7 +34,7 @@ enabled = false
 enabled = false
 [otel]
 exporter = "none"
-`;
+${where.config || ''}`;
 }
 
 function cliEnv(t, home, model, where) {
@@ -47,7 +47,7 @@ function cliEnv(t, home, model, where) {
 
 function prepareHome(t, model, where) {
   const home = t.dir();
-  fs.writeFileSync(path.join(home, 'config.toml'), configText(model));
+  fs.writeFileSync(path.join(home, 'config.toml'), configText(model, where));
   if (where.environments) {
     fs.writeFileSync(path.join(home, 'environments.toml'), where.environments);
   }
@@ -97,7 +97,8 @@ class Turn {
 }
 
 // Begins a turn; `script` is as for MockModel. where: {url} or {environments: text of the file};
-// cwd (default a new directory), args and prompt of the CLI, path (put before $PATH).
+// cwd (default a new directory), args and prompt of the CLI, path (put before $PATH), sandboxMode,
+// config (more of the CLI's configuration).
 async function startTurn(t, where, script) {
   const model = new MockModel(script);
   await model.listen();

@@ -27,7 +27,8 @@ function transportsOf(where, words) {
   return names;
 }
 
-// `# needs WHAT`, `# server OPTIONS`, `# over TRANSPORTS`, `# after the handshake`.
+// `# needs WHAT`, `# server OPTIONS`, `# over TRANSPORTS`, `# after the handshake`,
+// `# where sandboxes work`.
 function takeDirective(block, where, text) {
   const [word, ...rest] = text.split(' ');
   const value = rest.join(' ').trim();
@@ -36,6 +37,7 @@ function takeDirective(block, where, text) {
   else if (word === 'server' && value) block.args.push(...value.split(/\s+/));
   else if (word === 'over' && value) block.transports = transportsOf(where, value);
   else if (text === 'after the handshake') block.isGreeted = true;
+  else if (text === 'where sandboxes work') block.isSandboxed = true;
   else throw new DocError(where, `unknown directive \`# ${text}\``);
 }
 
@@ -53,7 +55,7 @@ function takeLine(block, where, line) {
 
 function openBlock(kind, where, heading) {
   return { kind, where, heading, args: [], steps: [], needs: null, isGreeted: false,
-    transports: null };
+    isSandboxed: false, transports: null };
 }
 
 function closeBlock(block) {

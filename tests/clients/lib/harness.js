@@ -63,8 +63,9 @@ class Context {
     this.deferred.push(fn);
   }
 
-  dir() {
-    const made = fs.mkdtempSync(path.join(os.tmpdir(), 'execport-clients-'));
+  // A folder of the test's own; `parent` is for what must not lie in a temporary directory.
+  dir(parent = os.tmpdir()) {
+    const made = fs.mkdtempSync(path.join(parent, 'execport-clients-'));
     this.defer(() => fs.rmSync(made, { recursive: true, force: true }));
     return made;
   }

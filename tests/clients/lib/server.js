@@ -129,11 +129,12 @@ function commandLine(t, options) {
   return options.wrap ? options.wrap(line) : line;
 }
 
-// The peer keeps its state below CODEX_HOME; it gets one of its own and no way to the outside.
+// The peer keeps its state below CODEX_HOME; it gets one of its own and no way to the outside. For
+// sandboxes it wants one that is in no temporary directory.
 function serverEnv(t, options) {
   const env = t.env(options.env);
   if (t.isExecport) return env;
-  const home = t.dir();
+  const home = options.sandboxes ? t.dir('/var/tmp') : t.dir();
   fs.writeFileSync(path.join(home, 'config.toml'), peerConfig());
   return { ...env, CODEX_HOME: home };
 }
@@ -144,7 +145,7 @@ function peerConfig() {
 }
 
 // Spawns the server without waiting for anything. options: listen [url], args, env, wrap(line),
-// stdio.
+// stdio, sandboxes (true: the test needs them).
 function spawnServer(t, options = {}) {
   const [program, ...args] = commandLine(t, options);
   const child = spawn(program, args, { detached: true, cwd: options.cwd || '/',

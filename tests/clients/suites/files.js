@@ -6,9 +6,12 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { spawn } = require('node:child_process');
 const { test } = require('../lib/harness');
-const { startServer } = require('../lib/server');
+const { startServer, Lines } = require('../lib/server');
+const { startProcess } = require('../lib/sessions');
 const { connect, ready, initialize } = require('../lib/clients');
+const { sleep } = require('../lib/proc');
 const { uri, b64, tree, show } = require('../lib/files');
 
 const BOTH = ['execport', 'codex'];
@@ -361,4 +364,70 @@ filesTest('many-waiting', {}, async (t, peer, dir) => {
     refused += 1;
   }
   assert.ok(refused > 0 && refused < 400, `${refused} refused`);
+});
+
+// A file that nobody may open for now stands for a file system that does not answer. The program
+// that holds it is built beside the server.
+async function lease(t, file) {
+  const program = path.join(path.dirname(t.settings.runner), 'tests', 'child-lease');
+  if (!fs.existsSync(program)) t.skip('host: the test programs are not beside the server');
+  const child = spawn(program, [file], { env: t.env(), stdio: ['pipe', 'pipe', 'inherit'] });
+  t.defer(() => child.stdin.destroy());
+  const lines = new Lines(child.stdout);
+  if (!await lines.waitCount(1)) t.skip('host: files cannot be leased here');
+  return { free: () => child.stdin.end() };
+}
+
+filesTest('one-that-hangs', {}, async (t, peer, dir, server) => {
+  tree(dir, { slow: 'slow', fast: 'fast' });
+  const [slow, fast] = ['slow', 'fast'].map((name) => path.join(dir, name));
+  const held = await lease(t, slow);
+  const other = await ready(t, server);
+  const hung = peer.post('fs/readFile', { path: uri(slow) });
+  const later = peer.post('fs/writeFile', { path: uri(slow), dataBase64: b64('later') });
+  for (let n = 0; n < 50; n++) {
+    assert.equal(String(await read(peer, fast)), 'fast'); // the same client's other files
+    assert.equal(String(await read(other, fast)), 'fast');
+  }
+  const also = Array.from({ length: 10 }, () => peer.post('fs/readFile', { path: uri(slow) }));
+  assert.equal(String(await read(other, fast)), 'fast'); // whatever one client does
+  const view = await startProcess(t, peer, { argv: ['/bin/echo', 'started'] });
+  await view.waitText('started');
+  const early = peer.log.filter(({ msg }) => [hung, later, ...also].includes(msg.id));
+  assert.deepEqual(early, [], 'it did not hang');
+  held.free();
+  assert.deepEqual(await peer.result(hung, 'what hung'), { dataBase64: b64('slow') });
+  assert.deepEqual(await peer.result(later, 'the write behind it'), {});
+  for (const id of also) {
+    assert.deepEqual(await peer.result(id, 'a read behind it'), { dataBase64: b64('later') });
+  }
+});
+
+// The end of a connection does not wait for what hangs.
+filesTest('lost-while-one-hangs', {}, async (t, peer, dir, server) => {
+  tree(dir, { slow: 'slow' });
+  const slow = path.join(dir, 'slow');
+  const held = await lease(t, slow);
+  const lost = await ready(t, server);
+  lost.post('fs/readFile', { path: uri(slow) });
+  lost.post('fs/writeFile', { path: uri(slow), dataBase64: b64('never') });
+  await lost.request('fs/getMetadata', { path: '/usr' }); // both were taken
+  lost.destroy();
+  await lost.closed;
+  await write(peer, path.join(dir, 'f'), 'alive');
+  held.free();
+  assert.equal(String(await read(peer, slow)), 'slow'); // what waited was dropped
+});
+
+filesTest('end-while-one-hangs', { background: true }, async (t, peer, dir, server) => {
+  tree(dir, { slow: 'slow' });
+  await lease(t, path.join(dir, 'slow'));
+  peer.post('fs/readFile', { path: uri(path.join(dir, 'slow')) });
+  await peer.request('fs/getMetadata', { path: '/usr' }); // it was taken
+  server.expectEnd().signal('SIGTERM');
+  await peer.waitClosed('the end of the connection');
+  await sleep(500); // a second signal at once may be the first one again
+  server.signal('SIGTERM'); // it does not wait for ever
+  assert.equal((await server.waitExit(15000 * t.settings.slow)).code, 1);
+  assert.match(server.stderr, /server_end_hangs/);
 });

@@ -49,6 +49,7 @@ errorsTest('what-the-system-says', { on: BOTH }, async (t, peer, dir) => {
     ['getMetadata', of('x%FFy'), -32004, NO_ENTRY],
     ['getMetadata', of('x'.repeat(300)), -32603, 'File name too long (os error 36)'
       .replace('File name', t.isExecport ? 'File name' : 'Filename')],
+    ['getMetadata', of('x/'.repeat(3000)), -32603, /name too long \(os error 36\)$/],
     ['readFile', of('no'), -32004, NO_ENTRY],
     ['readFile', of('d'), -32600, `path \`${dir}/d\` is not a file`],
     ['readFile', { path: 'file:///dev/null' }, -32600, 'path `/dev/null` is not a file'],
@@ -255,11 +256,18 @@ errorsTest('sandbox', {}, async (t, peer, dir) => {
     ['readFile', { path: uri(path.join(inside, 'out')), sandbox: alone }, -32004, NO_ENTRY],
     ['getMetadata', { path: file, sandbox: alone }, -32004, NO_ENTRY],
     ['open', { handleId: 'h', path: file, sandbox: alone }, -32004, NO_ENTRY],
+    ['readFile', { path: file, sandbox: { cwd: 'x'.repeat(300000) } }, -32602, /256 KiB$/],
     ['readFile', { path: file, sandbox: {} }, -32602,
       /^execport cannot enforce the sandbox that was asked for: /],
     ['readFile', { path: file, sandbox: { permissions: { type: 'new' } } }, -32602,
       /^execport cannot enforce the sandbox that was asked for: /],
   ]);
+  const watch = { missing: [uri(path.join(dir, 'no'))], sandbox: alone };
+  assert.deepEqual(await peer.request('fs/watchMissing', { watchId: 1, ...watch }),
+    { watching: false });
+  watch.missing = [uri(path.join(inside, 'no'))];
+  assert.deepEqual(await peer.request('fs/watchMissing', { watchId: 1, ...watch }),
+    { watching: true });
   for (const name of ['in/new', 'in/g']) {
     await peer.request('fs/writeFile', { path: uri(path.join(dir, name)), dataBase64: b64('w'),
       sandbox: workspace });

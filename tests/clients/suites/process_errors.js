@@ -171,12 +171,13 @@ errorTest('write-to-a-child-that-closed-its-stdin', OURS, async (t, peer) => {
 });
 
 errorTest('sandbox-that-cannot-be-enforced', OURS, async (t, peer) => {
-  const entries = [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }];
+  const entries = [{ path: { type: 'special', value: { kind: 'minimal' } }, access: 'read' }];
   const sandbox = { permissions: { type: 'managed', file_system: { type: 'restricted', entries },
     network: 'restricted' }, cwd: 'file:///tmp', workspaceRoots: ['file:///tmp'] };
   const text = /^execport cannot enforce the sandbox that was asked for: ./;
   await peer.refused('process/start', good(t, { sandbox }), -32602, text);
   await peer.refused('process/start', good(t, { sandbox: {} }), -32602, text);
+  await peer.refused('process/start', good(t, { sandbox: 'read-only' }), -32602, text);
   await peer.refused('process/start', good(t, { enforceManagedNetwork: true }), -32602, text);
 });
 

@@ -1,0 +1,50 @@
+/*
+ * The inside of a sandbox: what this program does when bubblewrap has executed it. It takes back
+ * what was arranged for bubblewrap (ignored signals, no terminal, no environment), enters the
+ * directory and executes the program, of which it then is nothing any more. It tells the server by
+ * a pipe that it got there, and why it cannot go on if so.
+ *
+ * Its descriptors are at fixed numbers, behind those that bubblewrap reads itself.
+ */
+#ifndef RUN_SANDBOX_INSIDE_H
+#define RUN_SANDBOX_INSIDE_H
+
+#include <stdint.h>
+
+/* The descriptors of bubblewrap, in the order in which it gets them. */
+enum {
+    RUN_SANDBOX_FD_ARGS = 3,
+    RUN_SANDBOX_FD_SELF,
+    RUN_SANDBOX_FD_ORDERS,
+    RUN_SANDBOX_FD_STATUS,
+    RUN_SANDBOX_FD_FILTER /* only with a filter */
+};
+
+#define RUN_SANDBOX_INSIDE_ARGUMENT "--sandbox-inside"
+
+/* What the orders begin with; then strings, each with its NUL: program, search path, directory,
+ * arguments, environment. */
+struct run_sandbox_orders {
+    uint32_t size_bytes; /* of the strings */
+    uint32_t argc, envc;
+    uint8_t has_search, has_cwd, tty, unused;
+};
+
+/* Written to the status pipe: READY before the program is executed, or what failed. */
+enum run_sandbox_step {
+    RUN_SANDBOX_READY = 1,
+    RUN_SANDBOX_ORDERS,
+    RUN_SANDBOX_TERMINAL,
+    RUN_SANDBOX_CWD,
+    RUN_SANDBOX_EXEC
+};
+
+struct run_sandbox_status {
+    uint32_t step; /* enum run_sandbox_step */
+    int32_t os_error;
+};
+
+/* Does not return. */
+_Noreturn void run_sandbox_inside(void);
+
+#endif
