@@ -97,8 +97,8 @@ cutTest('many-cuts-in-one-command', async function* script(t, server, proxy) {
 });
 
 // A chunk a line: what is read after the cut is much JSON for few bytes, and must be one reply that
-// the client takes. `width` is a line's bytes. The peer gets so few that they end within the cut: of
-// more it loses some, or the client gives up.
+// the client takes. `width` is a line's bytes. The peer gets so few that they end within the cut:
+// of more it loses some, or the client gives up.
 function smallChunks(name, width, count) {
   cutTest(name, async function* script(t, server, proxy) {
     cutAt(proxy, 1000, (entry) => isOutput(entry, 20));
