@@ -86,6 +86,8 @@ static int open_path(struct run_file_work *work, const char *path, int flags,
         at = files->root;
         resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
     }
+    if (work->allows != NULL)
+        resolve |= RESOLVE_NO_MAGICLINKS; /* they lead where a path says something else */
     if (resolve != 0)
         fd = open_how(at, rest, O_PATH | flags, resolve);
     else
@@ -94,6 +96,10 @@ static int open_path(struct run_file_work *work, const char *path, int flags,
         return fail_outside(work);
     if (fd < 0 && errno == ELOOP && links == RUN_FILE_LINKS_NONE)
         return run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST, "path contains a symbolic link");
+    if (fd < 0 && errno == ELOOP && work->allows != NULL)
+        return run_file_fail(work, WIRE_RPC_CODE_INVALID_REQUEST,
+                             "path has too many symbolic links, or one of a process in /proc, "
+                             "which are not followed with a sandbox");
     return fd >= 0 ? fd : run_file_fail_os(work, errno);
 }
 

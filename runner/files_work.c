@@ -314,8 +314,18 @@ static void work_walk(struct run_file_call *call)
 
 /* ---- The call ---- */
 
+/* What is outside is not for a program in a sandbox, which sees its own: environments, memory. */
+static bool is_of_process(const char *path)
+{
+    static const char table[] = "/proc/";
+    size_t size = sizeof(table) - 1;
+    return strncmp(path, table, size) == 0 && path[size] >= '0' && path[size] <= '9';
+}
+
 static bool allows(const void *context, const char *real_path, bool writes)
 {
+    if (is_of_process(real_path))
+        return false;
     return run_permissions_access(context, real_path) >=
            (writes ? RUN_ACCESS_WRITE : RUN_ACCESS_READ);
 }

@@ -19,7 +19,8 @@ enum {
     RUN_SANDBOX_PATH_BYTES = 4096,
     /* Until the program runs: disks may be slow, but a start must not hang for ever. */
     RUN_SANDBOX_SETUP_MS = 10 * 1000,
-    RUN_SANDBOX_HIDDEN_MAX = 16
+    RUN_SANDBOX_HIDDEN_MAX = 16,
+    RUN_SANDBOX_FIXED_MAX = 64 /* Linux has some fifteen; with more there are no sandboxes */
 };
 
 struct run_sandboxes {
@@ -28,6 +29,7 @@ struct run_sandboxes {
     _Atomic bool gave_network;                      /* to a program in a sandbox, at some time */
     int self_fd;                                    /* this program; -1: none */
     const char *hidden[RUN_SANDBOX_HIDDEN_MAX + 1]; /* our Unix sockets, NULL at the end */
+    const char *fixed[RUN_SANDBOX_FIXED_MAX + 1];   /* below /proc: the system's, not a process's */
     struct run_mount_points *points;                /* NULL: no memory, and there are none */
 };
 

@@ -120,6 +120,8 @@ int run_sandbox_args(struct run_sandbox_args *args, const struct run_sandbox_ask
     put_mount(args, writes ? "--bind" : "--ro-bind", "/", "/");
     put2(args, "--dev", "/dev");
     put2(args, "--proc", "/proc");
+    for (const char *const *path = asked->fixed; path != NULL && *path != NULL; path++)
+        put_mount(args, "--ro-bind", *path, *path);
     put_grants(args, permissions);
     for (const char *const *path = asked->hidden; path != NULL && *path != NULL; path++)
         put_mount(args, "--ro-bind", "/dev/null", *path);

@@ -18,7 +18,8 @@ struct run_sandbox_asked {
     const struct run_permissions *permissions; /* resolved */
     const char *const *hidden; /* files that the program must not use, whatever is granted; NULL at
                                   the end, or NULL */
-    int filter_fd;             /* of the filter for system calls; -1: none */
+    const char *const *fixed; /* what nobody may write, whoever owns it; NULL at the end, or NULL */
+    int filter_fd;            /* of the filter for system calls; -1: none */
 };
 
 /* Writes the arguments. Returns 0, or -1 with the reason if bubblewrap cannot give what is granted.

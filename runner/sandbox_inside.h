@@ -23,10 +23,10 @@ enum {
 #define RUN_SANDBOX_INSIDE_ARGUMENT "--sandbox-inside"
 
 /* What the orders begin with; then strings, each with its NUL: program, search path, directory,
- * arguments, environment. */
+ * arguments, environment, and for each mount its path and what must be there (sandbox_place.h). */
 struct run_sandbox_orders {
     uint32_t size_bytes; /* of the strings */
-    uint32_t argc, envc;
+    uint32_t argc, envc, placec;
     uint8_t has_search, has_cwd, tty, unused;
 };
 
@@ -35,6 +35,7 @@ enum run_sandbox_step {
     RUN_SANDBOX_READY = 1,
     RUN_SANDBOX_ORDERS,
     RUN_SANDBOX_TERMINAL,
+    RUN_SANDBOX_PLACE, /* os_error is the number of the mount, from 0 on */
     RUN_SANDBOX_CWD,
     RUN_SANDBOX_EXEC
 };

@@ -3,6 +3,8 @@
  */
 #include "runner/sandbox_inside.h"
 
+#include "runner/sandbox_place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,6 +25,7 @@ struct orders {
     struct run_sandbox_orders head;
     const char *program, *search, *cwd;
     char **argv, **env;
+    char *places;
 };
 
 static void tell(enum run_sandbox_step step, int os_error)
@@ -78,6 +81,18 @@ static void read_orders(struct orders *orders)
         orders->argv[i] = next(&text);
     for (uint32_t i = 0; i < orders->head.envc; i++)
         orders->env[i] = next(&text);
+    orders->places = text;
+}
+
+/* bubblewrap has followed the paths once more: nobody may have exchanged anything meanwhile. */
+static void check_places(const struct orders *orders)
+{
+    char *at = orders->places;
+    for (uint32_t i = 0; i < orders->head.placec; i++) {
+        const char *path = next(&at);
+        if (!run_sandbox_place_holds(path, next(&at)))
+            fail(RUN_SANDBOX_PLACE, (int)i);
+    }
 }
 
 static void reset_signals(void)
@@ -153,6 +168,7 @@ _Noreturn void run_sandbox_inside(void)
 {
     struct orders orders;
     read_orders(&orders);
+    check_places(&orders);
     reset_signals();
     if (orders.head.tty)
         take_terminal();

@@ -1,10 +1,10 @@
 /*
  * Starts in a sandbox on Linux: see sandbox.h.
  *
- *    prepare   follows paths, makes mount points, writes what bubblewrap and the inside read into
- *              files of memory (memfd_create(2)): no limit of a command line, nothing in a listing
- *              of processes
- *    confirm   reads the pipe that the inside writes to and the program's execution closes
+ *    prepare   follows paths, makes mount points, notes what lies there, writes what bubblewrap and
+ * the inside read into files of memory (memfd_create(2)): no limit of a command line, nothing in a
+ * listing of processes confirm   reads the pipe that the inside writes to and the program's
+ * execution closes
  *
  * bubblewrap runs with an empty environment, or what a client says about loading libraries would
  * work outside of the sandbox; the program's own comes with the orders.
@@ -16,6 +16,7 @@
 #include "runner/sandbox_args.h"
 #include "runner/sandbox_filter.h"
 #include "runner/sandbox_inside.h"
+#include "runner/sandbox_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +35,21 @@
 
 enum { HANDLES = 5 };
 
+/* A mount, and what must be there when it is made. */
+struct note {
+    const char *path;
+    char text[RUN_SANDBOX_PLACE_BYTES];
+};
+
 struct sandbox {
     struct sess_wrap wrap;
     struct run_sandboxes *sandboxes;
     struct run_permissions *permissions;
     struct run_mount_point **points;
     size_t point_count;
+    struct note *notes;
+    uint32_t note_count;
+    const char *hidden[RUN_SANDBOX_HIDDEN_MAX + 1]; /* those of our sockets that can be reached */
     int args_fd, orders_fd, filter_fd, status_fd, told_fd; /* -1: none */
 };
 
@@ -111,6 +121,14 @@ static char *put(char *at, const char *text)
     return at + size;
 }
 
+static size_t notes_bytes(const struct sandbox *sandbox)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < sandbox->note_count; i++)
+        bytes += strlen(sandbox->notes[i].path) + strlen(sandbox->notes[i].text) + 2;
+    return bytes;
+}
+
 static int make_orders(struct sandbox *sandbox, const struct sess_wrap_start *start,
                        struct run_why *out_why)
 {
@@ -119,7 +137,8 @@ static int make_orders(struct sandbox *sandbox, const struct sess_wrap_start *st
     struct run_sandbox_orders head = {
         .has_search = start->search != NULL, .has_cwd = start->cwd != NULL, .tty = start->tty};
     size_t size = strings_bytes(start->argv, &head.argc) + strings_bytes(start->env, &head.envc);
-    size += strlen(start->program) + strlen(search) + strlen(cwd) + 3;
+    size += strlen(start->program) + strlen(search) + strlen(cwd) + 3 + notes_bytes(sandbox);
+    head.placec = sandbox->note_count;
     char *memory = size < UINT32_MAX ? malloc(sizeof(head) + size) : NULL;
     if (memory == NULL)
         return fail(ENOMEM, "write the orders", out_why);
@@ -130,6 +149,8 @@ static int make_orders(struct sandbox *sandbox, const struct sess_wrap_start *st
         at = put(at, start->argv[i]);
     for (uint32_t i = 0; i < head.envc; i++)
         at = put(at, start->env[i]);
+    for (uint32_t i = 0; i < head.placec; i++)
+        at = put(put(at, sandbox->notes[i].path), sandbox->notes[i].text);
     sandbox->orders_fd = make_file("orders", memory, sizeof(head) + size, out_why);
     free(memory);
     return sandbox->orders_fd >= 0 ? 0 : -1;
@@ -174,26 +195,56 @@ static int make_filter(struct sandbox *sandbox, struct run_why *out_why)
     return sandbox->filter_fd >= 0 ? 0 : -1;
 }
 
-/* Those of our sockets that are there: a mount on nothing would fail. */
-static const char *const *hidden_files(const struct run_sandboxes *sandboxes,
-                                       const char *found[RUN_SANDBOX_HIDDEN_MAX + 1])
+/* Those of our sockets that are there, and not below what is denied: a mount on nothing would fail.
+ */
+static void find_hidden(struct sandbox *sandbox)
 {
     size_t count = 0;
-    for (size_t i = 0; sandboxes->hidden[i] != NULL; i++) {
-        if (access(sandboxes->hidden[i], F_OK) == 0)
-            found[count++] = sandboxes->hidden[i];
+    for (size_t i = 0; sandbox->sandboxes->hidden[i] != NULL; i++) {
+        const char *path = sandbox->sandboxes->hidden[i];
+        if (access(path, F_OK) == 0 &&
+            run_permissions_access(sandbox->permissions, path) != RUN_ACCESS_NONE)
+            sandbox->hidden[count++] = path;
     }
-    found[count] = NULL;
-    return found;
+    sandbox->hidden[count] = NULL;
+}
+
+static int note(struct sandbox *sandbox, const char *path, enum run_sandbox_place place,
+                struct run_why *out_why)
+{
+    struct note *out = &sandbox->notes[sandbox->note_count++];
+    out->path = path;
+    return run_sandbox_place_note(path, place, out->text, out_why);
+}
+
+/* What lies where something will be mounted. */
+static int make_notes(struct sandbox *sandbox, struct run_why *out_why)
+{
+    static const enum run_sandbox_place places[] = {[RUN_ACCESS_NONE] = RUN_SANDBOX_PLACE_NONE,
+                                                    [RUN_ACCESS_READ] = RUN_SANDBOX_PLACE_READ,
+                                                    [RUN_ACCESS_WRITE] = RUN_SANDBOX_PLACE_WRITE};
+    const struct run_permissions *permissions = sandbox->permissions;
+    int result = 0;
+    sandbox->notes = calloc(permissions->count + RUN_SANDBOX_HIDDEN_MAX, sizeof(*sandbox->notes));
+    if (sandbox->notes == NULL)
+        return fail(ENOMEM, "note what is there", out_why);
+    for (size_t i = 1; i < permissions->count && result == 0; i++) {
+        const struct run_grant *grant = &permissions->grants[i];
+        if (grant->access != run_permissions_outer(permissions, i))
+            result = note(sandbox, grant->path, places[grant->access], out_why);
+    }
+    for (size_t i = 0; sandbox->hidden[i] != NULL && result == 0; i++)
+        result = note(sandbox, sandbox->hidden[i], RUN_SANDBOX_PLACE_NONE, out_why);
+    return result;
 }
 
 static int make_args(struct sandbox *sandbox, struct run_why *out_why)
 {
-    const char *found[RUN_SANDBOX_HIDDEN_MAX + 1];
     struct run_sandbox_args args = {0};
     const struct run_sandbox_asked asked = {
         .permissions = sandbox->permissions,
-        .hidden = hidden_files(sandbox->sandboxes, found),
+        .hidden = sandbox->hidden,
+        .fixed = sandbox->sandboxes->fixed,
         .filter_fd = sandbox->filter_fd >= 0 ? RUN_SANDBOX_FD_FILTER : -1,
     };
     if (run_sandbox_args(&args, &asked, out_why) == 0)
@@ -217,8 +268,11 @@ static int make_all(struct sandbox *sandbox, const struct sess_wrap_start *start
 {
     if (run_permissions_resolve(sandbox->permissions, run_look_up_path, out_why) != 0 ||
         run_git_files_protect(sandbox->permissions, out_why) != 0 ||
-        make_points(sandbox, out_why) != 0 || make_filter(sandbox, out_why) != 0 ||
-        make_args(sandbox, out_why) != 0 || make_orders(sandbox, start, out_why) != 0)
+        make_points(sandbox, out_why) != 0 || make_filter(sandbox, out_why) != 0)
+        return -1;
+    find_hidden(sandbox);
+    if (make_notes(sandbox, out_why) != 0 || make_args(sandbox, out_why) != 0 ||
+        make_orders(sandbox, start, out_why) != 0)
         return -1;
     return make_pipe(sandbox, out_why);
 }
@@ -324,8 +378,21 @@ static int bubblewrap_failed(struct sess_wrap_start *start)
     return refuse(start, words);
 }
 
-static int failed_inside(const struct run_sandbox_status *status, struct sess_wrap_start *start)
+static int refuse_exchanged(const struct sandbox *sandbox, int number,
+                            struct sess_wrap_start *start)
 {
+    bool is_known = number >= 0 && (uint32_t)number < sandbox->note_count;
+    start->os_error = 0;
+    (void)snprintf(start->text, start->text_bytes, "%s was exchanged while the sandbox was made",
+                   is_known ? sandbox->notes[number].path : "a path");
+    return SESS_E_REFUSED;
+}
+
+static int failed_inside(const struct sandbox *sandbox, const struct run_sandbox_status *status,
+                         struct sess_wrap_start *start)
+{
+    if (status->step == RUN_SANDBOX_PLACE)
+        return refuse_exchanged(sandbox, status->os_error, start);
     start->os_error = status->os_error;
     if (status->step == RUN_SANDBOX_EXEC)
         return SESS_E_EXEC;
@@ -350,7 +417,7 @@ static int wait_for_program(const struct sandbox *sandbox, struct sess_wrap_star
         if (result == 0)
             return is_ready ? 0 : bubblewrap_failed(start);
         if (status.step != RUN_SANDBOX_READY)
-            return failed_inside(&status, start);
+            return failed_inside(sandbox, &status, start);
         is_ready = true;
     }
 }
@@ -370,6 +437,7 @@ static void drop(struct sess_wrap *wrap)
     close_all(sandbox);
     run_permissions_free(sandbox->permissions);
     free(sandbox->points);
+    free(sandbox->notes);
     free(sandbox);
 }
 

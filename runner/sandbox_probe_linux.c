@@ -7,13 +7,16 @@
 #include "runner/look_up.h"
 #include "runner/sandbox_inside.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +166,48 @@ static void try_out(struct run_sandboxes *sandboxes, struct sess_wrap *wrap)
     wrap->release(wrap);
 }
 
+/* ---- Settings of the kernel ---- */
+
+/* Whether it belongs to the system and may be written: no process, no link to one. */
+static bool is_setting(const char *path, const char *name)
+{
+    struct stat status;
+    if ((name[0] >= '0' && name[0] <= '9') || name[0] == '.' || lstat(path, &status) != 0)
+        return false;
+    return S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && (status.st_mode & 0222) != 0);
+}
+
+static bool add_setting(struct run_sandboxes *sandboxes, size_t *count, const char *name)
+{
+    char path[sizeof("/proc/") + NAME_MAX];
+    (void)snprintf(path, sizeof(path), "/proc/%s", name);
+    if (!is_setting(path, name))
+        return true;
+    if (*count == RUN_SANDBOX_FIXED_MAX || (sandboxes->fixed[*count] = strdup(path)) == NULL)
+        return false;
+    ++*count;
+    return true;
+}
+
+/* Root owns the settings of the kernel, inside of a namespace too, and needs no privilege to write
+ * them: a program that the kernel runs for a core dump would be run outside. Other users cannot,
+ * and may mount a process table of their own, which what is fixed would forbid. */
+static bool fix_settings(struct run_sandboxes *sandboxes)
+{
+    struct dirent *entry;
+    size_t count = 0;
+    bool is_done = true;
+    if (geteuid() != 0)
+        return true;
+    DIR *directory = opendir("/proc");
+    if (directory == NULL)
+        return false;
+    while (is_done && (entry = readdir(directory)) != NULL)
+        is_done = add_setting(sandboxes, &count, entry->d_name);
+    (void)closedir(directory);
+    return is_done;
+}
+
 /* ---- The whole ---- */
 
 void run_sandboxes_init_off(struct run_sandboxes *sandboxes, const char *why_not)
@@ -186,7 +231,8 @@ void run_sandboxes_init(struct run_sandboxes *sandboxes, const char *path, const
     struct sess_wrap *wrap = permissions != NULL ? run_sandbox_new(sandboxes, permissions) : NULL;
     if (wrap == NULL)
         run_permissions_free(permissions);
-    if (sandboxes->self_fd < 0 || wrap == NULL || sandboxes->points == NULL)
+    if (sandboxes->self_fd < 0 || wrap == NULL || sandboxes->points == NULL ||
+        !fix_settings(sandboxes))
         set_why(sandboxes, "the trial at the server's start failed");
     else
         try_out(sandboxes, wrap);
@@ -200,6 +246,8 @@ void run_sandboxes_deinit(struct run_sandboxes *sandboxes)
         (void)close(sandboxes->self_fd);
     for (size_t i = 0; sandboxes->hidden[i] != NULL; i++)
         free((void *)(uintptr_t)sandboxes->hidden[i]);
+    for (size_t i = 0; sandboxes->fixed[i] != NULL; i++)
+        free((void *)(uintptr_t)sandboxes->fixed[i]);
     run_mount_points_free(sandboxes->points);
 }
 

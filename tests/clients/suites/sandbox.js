@@ -373,9 +373,9 @@ sandboxTest('job-control-at-the-terminal', OURS, async (place) => {
   };
   await view.waitText('> ', 'pty');
   await say('echo $(ps -o pid= -o pgid= -o sid= -p $$)-end\n', /\n(\d+) \1 \1-end/);
-  await say('sh -c "echo go; exec sleep 1000"\n', /\ngo\r\n/);
+  await say('sh -c "trap \'echo back\' CONT; echo go; while :; do sleep 0.1; done"\n', /\ngo\r\n/);
   await say('\x1a', /Stopped/);
-  await say('fg\n', /\nsh -c/);
+  await say('fg\n', /\nback\r\n/); // it has the terminal
   await say('\x03', /\^C/);
   await say('echo code-$?; echo > /dev/tty; exit 5\n', /\ncode-130\r\n/);
   await view.waitClosed();
