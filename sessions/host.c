@@ -36,6 +36,8 @@ static void fill_defaults(struct sess_host_options *options)
         options->drain_max_ms = 2000;
     if (options->limit_grace_ms == 0)
         options->limit_grace_ms = 5000;
+    if (options->walk_patience_ms == 0)
+        options->walk_patience_ms = 2000;
     if (options->memory == NULL)
         options->memory = &sess_memory_libc;
 }

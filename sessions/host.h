@@ -47,7 +47,9 @@ struct sess_host_options {
     unsigned drain_quiet_ms; /* 200: silence after the exit that ends the drain */
     unsigned drain_max_ms;   /* 2,000: the drain's end in any case */
     unsigned limit_grace_ms; /* 5,000: from a limit that is reached to the kill */
-    bool no_retention;       /* the default of retain_bytes is 0 */
+    /* 2,000: a walk of the process table that has not moved for so long is not waited for. */
+    unsigned walk_patience_ms;
+    bool no_retention; /* the default of retain_bytes is 0 */
     enum sess_cgroup_mode cgroup;
     /* RLIMIT_NOFILE for the children, as it was before the server raised its own; both 0: what the
      * process has at sess_host_open. */

@@ -6,6 +6,8 @@
 #include "sessions/platform_linux.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,7 @@ static bool parse_fields(char *text, struct sess_proc *out_proc)
     out_proc->start = values[FIELD_START];
     /* A zombie with threads is a process whose first thread has ended. */
     out_proc->alive = (state != 'Z' && state != 'X') || values[FIELD_THREADS] > 1;
+    out_proc->stopped = state == 'T' || state == 't';
     return true;
 }
 
@@ -44,10 +47,14 @@ bool sess_proc_read(const struct sess_sys *sys, int32_t pid, struct sess_proc *o
 {
     char path[64], text[STAT_BYTES];
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (sess_platform_read_file(sys, path, text, sizeof(text)) <= 0)
+    ssize_t size = sess_platform_read_file(sys, path, text, sizeof(text));
+    if (size == 0)
+        errno = ESRCH; /* it has ended since the file was opened */
+    if (size <= 0)
         return false;
     char *name_end = strrchr(text, ')'); /* the name may hold anything else */
     *out_proc = (struct sess_proc){.pid = pid};
+    errno = EIO;
     return name_end != NULL && parse_fields(name_end + 1, out_proc);
 }
 
@@ -73,6 +80,21 @@ static int by_pid(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* Adds the process of an entry of /proc, if it is one. false: no memory. */
+static bool add_entry(struct sess_procs *procs, const struct sess_sys *sys,
+                      const struct sess_memory *memory, const char *name)
+{
+    struct sess_proc proc;
+    if (name[0] < '1' || name[0] > '9')
+        return true;
+    if (procs->moves != NULL)
+        atomic_fetch_add_explicit(procs->moves, 1, memory_order_relaxed);
+    if (sess_proc_read(sys, (int32_t)strtol(name, NULL, 10), &proc))
+        return add(procs, memory, &proc);
+    procs->unread += errno != ENOENT && errno != ESRCH;
+    return true;
+}
+
 bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
                      const struct sess_memory *memory)
 {
@@ -80,13 +102,9 @@ bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
     if (dir == NULL)
         return false;
     bool fits = true;
-    procs->count = 0;
-    for (struct dirent *entry = readdir(dir); entry != NULL && fits; entry = readdir(dir)) {
-        struct sess_proc proc;
-        bool is_process = entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-        if (is_process && sess_proc_read(sys, (int32_t)strtol(entry->d_name, NULL, 10), &proc))
-            fits = add(procs, memory, &proc);
-    }
+    procs->count = procs->unread = 0;
+    for (struct dirent *entry = readdir(dir); entry != NULL && fits; entry = readdir(dir))
+        fits = add_entry(procs, sys, memory, entry->d_name);
     (void)closedir(dir);
     if (procs->count > 0)
         qsort(procs->list, procs->count, sizeof(*procs->list), by_pid);

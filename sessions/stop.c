@@ -9,8 +9,7 @@
 
 enum {
     NS_PER_MS = 1000 * 1000,
-    WALK_PATIENCE_MS = 2000, /* then the group is killed without waiting for the walk */
-    LOOK_FIRST_MS = 20,      /* for survivors of a leader that has exited; doubled each time */
+    LOOK_FIRST_MS = 20, /* for survivors of a leader that has exited; doubled each time */
     LOOK_MOST_MS = 500
 };
 
@@ -21,6 +20,21 @@ static uint64_t now(const struct sess_session *session)
 
 static void on_walked(struct iocp_op *op);
 
+static uint64_t moves(const struct sess_session *session)
+{
+    return atomic_load_explicit(&session->host->trees.moves, memory_order_relaxed);
+}
+
+/* Should the walk hang, the leader's group is killed without it, not before patience ends. */
+static void be_sure(struct sess_session *session)
+{
+    uint64_t due_ns = now(session) + (uint64_t)session->host->options.walk_patience_ms * NS_PER_MS;
+    if (due_ns < session->stop.kill_due_ns)
+        due_ns = session->stop.kill_due_ns;
+    session->stop.moves_seen = moves(session);
+    sess_clock_set(session, SESS_DEADLINE_STOP, due_ns);
+}
+
 static void start_walk(struct sess_session *session, enum sess_stop_phase phase,
                        enum sess_tree_action action)
 {
@@ -28,19 +42,12 @@ static void start_walk(struct sess_session *session, enum sess_stop_phase phase,
     session->stop.tree.leader = session->os_pid;
     sess_tree_start(&session->stop.tree, &session->host->trees, action, &session->strand,
                     on_walked);
-}
-
-/* Should the walk not come back in time, the leader's group is killed without it. */
-static void be_sure(struct sess_session *session)
-{
-    sess_clock_set(session, SESS_DEADLINE_STOP,
-                   now(session) + (uint64_t)WALK_PATIENCE_MS * NS_PER_MS);
+    be_sure(session);
 }
 
 static void start_kill(struct sess_session *session)
 {
     start_walk(session, SESS_STOPPING_KILLING, SESS_TREE_KILL);
-    be_sure(session);
 }
 
 static bool is_impatient(const struct sess_session *session)
@@ -90,6 +97,14 @@ static void on_walked(struct iocp_op *op)
     sess_session_settle(session);
 }
 
+static void kill_group(struct sess_session *session)
+{
+    if (session->exit_wait != SESS_EXIT_WAIT_NONE)
+        sess_process_kill_group(session->host->platform, session->os_pid);
+    if (session->state < SESS_EXITED)
+        be_sure(session);
+}
+
 void sess_stop_due(struct sess_session *session)
 {
     switch (session->stop.phase) {
@@ -102,11 +117,13 @@ void sess_stop_due(struct sess_session *session)
     case SESS_STOPPING_KILLING:
     case SESS_STOPPING_TERMINATING:
     case SESS_STOPPING_COUNTING:
-    case SESS_STOPPING_DONE:
-        if (session->exit_wait != SESS_EXIT_WAIT_NONE)
-            sess_process_kill_group(session->host->platform, session->os_pid);
-        if (session->state < SESS_EXITED)
+        if (moves(session) != session->stop.moves_seen)
             be_sure(session);
+        else
+            kill_group(session);
+        break;
+    case SESS_STOPPING_DONE:
+        kill_group(session);
         break;
     case SESS_STOPPING_OFF:
         break;

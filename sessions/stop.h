@@ -8,8 +8,9 @@
  *        +-----------------------+-----------------------+---------------------+-> KILLING ----+
  *
  * While a stop is under way the leader is not reaped, so its id and its group's id are its own. A
- * walk that does not come back in time (the helpers hang) does not stop the leader's group from
- * being killed.
+ * walk that does not move (the helpers hang) does not stop the leader's group from being killed;
+ * one that is only slow is waited for, since who descends from a leader that has ended is not
+ * found.
  */
 #ifndef SESSIONS_STOP_H
 #define SESSIONS_STOP_H
@@ -30,6 +31,7 @@ enum sess_stop_phase {
 struct sess_stop {
     struct sess_tree tree;
     uint64_t kill_due_ns; /* when patience ends; 0: now */
+    uint64_t moves_seen;  /* of the host's walks, when the deadline was set */
     uint32_t look_ms;     /* time between two looks for survivors */
     enum sess_stop_phase phase : 8;
     enum sess_ender ender : 8; /* who asked first; SESS_ENDER_NOBODY: nobody */

@@ -14,7 +14,7 @@ static void start_walk(struct sess_trees *trees);
 static void walk(struct iocp_help *help)
 {
     struct sess_trees *trees = IOCP_OWNER(&help->op, struct sess_trees, help.op);
-    sess_tree_walk(trees->platform, trees->memory, trees->walked);
+    sess_tree_walk(trees);
 }
 
 static void answer(struct sess_tree *tree)

@@ -3,9 +3,10 @@
  *
  * Who belongs to a tree is found by walking the process table on a helper, so a walk serves all
  * sessions that ask at the same time: they queue at the host's strand. The leader must not be
- * reaped meanwhile. Killing first stops every process that it finds and looks again, until a walk
- * finds no new one: so none can fork away. A process whose parents ended before the walk and that
- * left the session (forked twice, setsid) is not found by it: that is for a cgroup or a keeper.
+ * reaped meanwhile, nor killed: its descendants are found through it. Killing first stops every
+ * process that it finds and looks again, until all are seen to have stopped and no new one is
+ * there: so none can fork away. A process whose parents ended before the walk and that left the
+ * session (forked twice, setsid) is not found by it: that is for a cgroup or a keeper.
  */
 #ifndef SESSIONS_TREE_H
 #define SESSIONS_TREE_H
@@ -49,6 +50,7 @@ struct sess_trees {
     struct sess_tree *walked;       /* with the helper now */
     struct sess_platform *platform;
     const struct sess_memory *memory;
+    _Atomic uint64_t moves; /* processes that the helper has come to; stands still if it hangs */
 };
 
 /* Prepares it; nothing is allocated. */
@@ -63,8 +65,7 @@ void sess_tree_start(struct sess_tree *tree, struct sess_trees *trees, enum sess
 /* Forgets the members. Nothing may be pending. */
 void sess_tree_deinit(struct sess_tree *tree, const struct sess_memory *memory);
 
-/* Does what the trees of a list ask, all in the same walks. Helper. (tree_linux.c) */
-void sess_tree_walk(const struct sess_platform *platform, const struct sess_memory *memory,
-                    struct sess_tree *list);
+/* Does what the trees that are walked ask, all in the same walks. Helper. (tree_linux.c) */
+void sess_tree_walk(struct sess_trees *trees);
 
 #endif

@@ -2,9 +2,10 @@
  * Finding and signalling the processes of sessions on Linux: see tree.h. Runs on a helper.
  *
  * A process belongs to a tree if it is the leader, is in the leader's session or group, was found
- * by an earlier walk, or is the child of one that belongs. The leader's group is signalled as a
- * group, since its id cannot be taken by others; everybody else through a pidfd that was opened
- * before the process was looked at again, so that a process id that was used again meets nobody.
+ * by an earlier look or walk, or is the child of one that belongs. The leader's group is signalled
+ * as a group, since its id cannot be taken by others; everybody else through a pidfd that was
+ * opened before the process was looked at again, so that a process id that was used again meets
+ * nobody.
  */
 #include "sessions/cgroup_linux.h"
 #include "sessions/platform_linux.h"
@@ -14,12 +15,17 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WALKS_MAX = 16 }; /* a process that forks faster than we look is killed at the last one */
+enum {
+    LOOKS_MAX = 16,     /* a process that forks faster than we look is killed at the last one */
+    LOOKS_FOR_STOP = 4, /* at those who do not stop: the kernel waits for a device, or not ours */
+    SCANS_MAX = 3       /* of a look, while some could not be read for want of descriptors */
+};
 
 struct walk {
     const struct sess_platform *platform;
     const struct sess_memory *memory;
     struct sess_tree *list;
+    _Atomic uint64_t *moves;
     struct sess_procs now, before;
 };
 
@@ -88,20 +94,39 @@ static void swap_tables(struct walk *walk)
     walk->now = old;
 }
 
-/* A new look at the table; what the last one signalled stays signalled. false: the old one stays.
+static bool scan(struct walk *walk)
+{
+    struct sess_procs *procs = &walk->now;
+    bool done = false;
+    for (int scans = 0; scans < SCANS_MAX && (!done || procs->unread > 0); scans++) {
+        procs->moves = walk->moves;
+        done = sess_procs_scan(procs, walk->platform->sys, walk->memory);
+    }
+    return done;
+}
+
+/* What the last look knew of a process holds on: whose it is, though its parents may have ended
+ * since, and that it was signalled, unless it was meant to be as one of a group that it has left.
  */
+static void take_over(const struct sess_procs *before, struct sess_proc *proc)
+{
+    const struct sess_proc *same = sess_procs_find(before, proc->pid);
+    if (same == NULL || same->start != proc->start)
+        return;
+    proc->owner = same->owner;
+    proc->signalled = same->signalled && same->group == proc->group;
+}
+
+/* A new look at the table. false: the old one stays. */
 static bool look(struct walk *walk)
 {
     swap_tables(walk);
-    if (!sess_procs_scan(&walk->now, walk->platform->sys, walk->memory)) {
+    if (!scan(walk)) {
         swap_tables(walk);
         return false;
     }
-    for (uint32_t i = 0; i < walk->now.count; i++) {
-        struct sess_proc *proc = &walk->now.list[i];
-        const struct sess_proc *same = sess_procs_find(&walk->before, proc->pid);
-        proc->signalled = same != NULL && same->start == proc->start && same->signalled;
-    }
+    for (uint32_t i = 0; i < walk->now.count; i++)
+        take_over(&walk->before, &walk->now.list[i]);
     find_owners(walk);
     return true;
 }
@@ -113,14 +138,26 @@ static bool in_leaders_group(const struct sess_proc *proc)
     return proc->group == (int32_t)proc->owner->leader;
 }
 
-static void signal_process(const struct sess_sys *sys, const struct sess_proc *proc, int number)
+/* Whether the id is still that process's. */
+static bool is_there(const struct sess_sys *sys, const struct sess_proc *proc)
 {
     struct sess_proc now;
+    bool read = false;
+    for (int tries = 0; tries < SCANS_MAX && !read; tries++) {
+        read = sess_proc_read(sys, proc->pid, &now);
+        if (!read && (errno == ENOENT || errno == ESRCH))
+            return false;
+    }
+    return read && now.start == proc->start;
+}
+
+static void signal_process(const struct sess_sys *sys, const struct sess_proc *proc, int number)
+{
     int pidfd = sys->pidfd_open(proc->pid);
     bool missing = pidfd < 0 && (errno == ENOSYS || errno == EPERM || errno == EMFILE);
     if (pidfd < 0 && !missing)
         return;
-    bool same = sess_proc_read(sys, proc->pid, &now) && now.start == proc->start;
+    bool same = is_there(sys, proc);
     if (same && missing)
         (void)sys->kill(proc->pid, number);
     else if (same)
@@ -129,23 +166,21 @@ static void signal_process(const struct sess_sys *sys, const struct sess_proc *p
         (void)sys->close(pidfd);
 }
 
-/* Signals what belongs to trees of the action and was not signalled yet, or all of it; returns how
- * many were new. */
-static uint32_t signal_members(struct walk *walk, enum sess_tree_action action, int number,
-                               bool again)
+static bool is_meant(const struct sess_proc *proc, enum sess_tree_action action)
 {
-    uint32_t fresh = 0;
+    return proc->owner != NULL && proc->owner->action == action && proc->alive;
+}
+
+/* Signals what belongs to trees of the action and is not in their leaders' groups. */
+static void signal_members(const struct walk *walk, enum sess_tree_action action, int number)
+{
     for (uint32_t i = 0; i < walk->now.count; i++) {
-        struct sess_proc *proc = &walk->now.list[i];
-        bool meant = proc->owner != NULL && proc->owner->action == action && proc->alive;
-        if (!meant || (proc->signalled && !again))
+        const struct sess_proc *proc = &walk->now.list[i];
+        if (!is_meant(proc, action) || in_leaders_group(proc))
             continue;
-        fresh += !proc->signalled;
-        proc->signalled = true;
-        if (!in_leaders_group(proc))
-            signal_process(walk->platform->sys, proc, number);
+        atomic_fetch_add_explicit(walk->moves, 1, memory_order_relaxed);
+        signal_process(walk->platform->sys, proc, number);
     }
-    return fresh;
 }
 
 static void signal_groups(const struct walk *walk, enum sess_tree_action action, int number)
@@ -157,6 +192,11 @@ static void signal_groups(const struct walk *walk, enum sess_tree_action action,
 }
 
 /* ---- Actions ---- */
+
+/* What there was to stop: processes that were not signalled before, and that were seen running. */
+struct stopping {
+    uint32_t fresh, running;
+};
 
 /* Keeps in mind who is alive besides the leader. Without memory only their ids are lost. */
 static void remember(struct walk *walk, struct sess_tree *tree)
@@ -179,18 +219,43 @@ static void terminate(struct walk *walk)
 {
     signal_groups(walk, SESS_TREE_TERMINATE, SIGTERM);
     signal_groups(walk, SESS_TREE_TERMINATE, SIGCONT);
-    (void)signal_members(walk, SESS_TREE_TERMINATE, SIGTERM, true);
-    (void)signal_members(walk, SESS_TREE_TERMINATE, SIGCONT, true);
+    signal_members(walk, SESS_TREE_TERMINATE, SIGTERM);
+    signal_members(walk, SESS_TREE_TERMINATE, SIGCONT);
 }
 
+/* Stops whoever runs. */
+static struct stopping stop_all(struct walk *walk)
+{
+    struct stopping stopping = {0};
+    signal_groups(walk, SESS_TREE_KILL, SIGSTOP);
+    for (uint32_t i = 0; i < walk->now.count; i++) {
+        struct sess_proc *proc = &walk->now.list[i];
+        if (!is_meant(proc, SESS_TREE_KILL) || (proc->signalled && proc->stopped))
+            continue;
+        stopping.fresh += !proc->signalled;
+        stopping.running += !proc->stopped;
+        proc->signalled = true;
+        atomic_fetch_add_explicit(walk->moves, 1, memory_order_relaxed);
+        if (!in_leaders_group(proc))
+            signal_process(walk->platform->sys, proc, SIGSTOP);
+    }
+    return stopping;
+}
+
+/* Who has been sent a signal may still be making a process; who has stopped is not. */
 static void kill_all(struct walk *walk)
 {
-    for (int walks = 1; walks < WALKS_MAX; walks++) {
-        signal_groups(walk, SESS_TREE_KILL, SIGSTOP);
-        if (signal_members(walk, SESS_TREE_KILL, SIGSTOP, false) == 0 || !look(walk))
+    int waits = 0;
+    for (int looks = 1; looks < LOOKS_MAX; looks++) {
+        struct stopping stopping = stop_all(walk);
+        if (stopping.fresh == 0)
+            waits++;
+        if (stopping.fresh == 0 && (stopping.running == 0 || waits > LOOKS_FOR_STOP))
+            break;
+        if (!look(walk))
             break;
     }
-    (void)signal_members(walk, SESS_TREE_KILL, SIGKILL, true);
+    signal_members(walk, SESS_TREE_KILL, SIGKILL);
     signal_groups(walk, SESS_TREE_KILL, SIGKILL);
 }
 
@@ -240,13 +305,15 @@ static void walk_table(struct walk *walk)
         kill_all(walk);
 }
 
-void sess_tree_walk(const struct sess_platform *platform, const struct sess_memory *memory,
-                    struct sess_tree *list)
+void sess_tree_walk(struct sess_trees *trees)
 {
-    struct walk walk = {.platform = platform, .memory = memory, .list = list};
-    if (!kill_by_cgroup(platform, list))
+    struct walk walk = {.platform = trees->platform,
+                        .memory = trees->memory,
+                        .list = trees->walked,
+                        .moves = &trees->moves};
+    if (!kill_by_cgroup(walk.platform, walk.list))
         return;
     walk_table(&walk);
-    sess_procs_free(&walk.now, memory);
-    sess_procs_free(&walk.before, memory);
+    sess_procs_free(&walk.now, walk.memory);
+    sess_procs_free(&walk.before, walk.memory);
 }

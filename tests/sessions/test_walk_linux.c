@@ -1,0 +1,309 @@
+/*
+ * Walks of the process table while something happens: the table of system calls lets it happen at a
+ * certain call. Whatever it is, nobody of the tree survives the stop.
+ */
+#include "sessions/sys_linux.h"
+#include "support.h"
+#include "support_strays.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 1000, DELAY_MS = 300, TARGETS = 5 };
+
+static struct sup_world world;
+
+/* What happens, set by a test before the stop; then the walk's alone. */
+static struct {
+    int64_t leader, targets[TARGETS]; /* process ids; 0: none */
+    int64_t obeys, ends;              /* is told to leave; is killed: when the group is stopped */
+    int64_t forks;                    /* forks when it is signalled for the second time */
+    unsigned opens, fail_open;        /* looks at a target; the one that fails */
+    unsigned opened, deaf, stops;     /* pidfds; SIGSTOPs that come later; those that were sent */
+    bool slow;                        /* each look at a target takes its time */
+    int hang_fd;                      /* looks wait until it has data; -1: they do not */
+} plot;
+
+static int64_t state_of(int64_t pid, unsigned field)
+{
+    char path[64], text[512] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return -1;
+    bool read = fgets(text, sizeof(text), file) != NULL;
+    (void)fclose(file);
+    const char *at = read ? strrchr(text, ')') : NULL;
+    for (unsigned i = 2; at != NULL && i < field; i++)
+        at = strchr(at + 1, ' ');
+    return at != NULL ? strtoll(at, NULL, 10) : -1;
+}
+
+static int64_t child_of(int64_t pid)
+{
+    char path[64];
+    long long child = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%lld/task/%lld/children", (long long)pid,
+                   (long long)pid);
+    FILE *file = fopen(path, "re");
+    bool found = file != NULL && fscanf(file, "%lld", &child) == 1;
+    if (file != NULL)
+        (void)fclose(file);
+    return found ? child : 0;
+}
+
+static void wait_until_it_leads(int64_t pid)
+{
+    enum { SESSION = 6 };
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    while (state_of(pid, SESSION) != pid && sup_now_ms() < deadline_ms)
+        (void)poll(NULL, 0, 1);
+}
+
+/* ---- Calls ---- */
+
+static bool is_target(const char *path)
+{
+    char target[64];
+    for (int i = 0; i < TARGETS && plot.targets[i] != 0; i++) {
+        (void)snprintf(target, sizeof(target), "/proc/%lld/stat", (long long)plot.targets[i]);
+        if (strcmp(path, target) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int plot_open(const char *path, int flags)
+{
+    if (!is_target(path))
+        return sess_sys_default.open(path, flags);
+    if (plot.hang_fd >= 0) {
+        struct pollfd released = {.fd = plot.hang_fd, .events = POLLIN};
+        (void)poll(&released, 1, SUP_DEADLINE_MS);
+    }
+    if (plot.slow && plot.opens < TARGETS)
+        (void)poll(NULL, 0, DELAY_MS);
+    if (++plot.opens == plot.fail_open) {
+        errno = EMFILE;
+        return -1;
+    }
+    return sess_sys_default.open(path, flags);
+}
+
+static int plot_kill(pid_t pid, int number)
+{
+    if (number == SIGSTOP && plot.obeys != 0) {
+        (void)kill((pid_t)plot.obeys, SIGUSR1);
+        wait_until_it_leads(plot.obeys);
+        plot.obeys = 0;
+    }
+    int result = sess_sys_default.kill(pid, number);
+    if (number == SIGSTOP && plot.ends != 0) {
+        (void)kill((pid_t)plot.ends, SIGKILL);
+        sup_wait_dead(plot.ends);
+        plot.ends = 0;
+    }
+    return result;
+}
+
+static int plot_pidfd_open(pid_t pid)
+{
+    if (pid == plot.forks && ++plot.opened == 2) {
+        uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+        (void)kill(pid, SIGUSR2);
+        while ((plot.targets[0] = child_of(pid)) == 0 && sup_now_ms() < deadline_ms)
+            (void)poll(NULL, 0, 1);
+    }
+    return sess_sys_default.pidfd_open(pid);
+}
+
+static int plot_pidfd_send_signal(int pidfd, int number)
+{
+    plot.stops += number == SIGSTOP;
+    if (number == SIGSTOP && plot.deaf > 0) {
+        plot.deaf--;
+        return 0;
+    }
+    return sess_sys_default.pidfd_send_signal(pidfd, number);
+}
+
+/* ---- Setting the scene ---- */
+
+static struct sess_sys plot_sys;
+
+static int open_world(void **state)
+{
+    const struct sess_host_options options = {.sys = &plot_sys, .walk_patience_ms = PATIENCE_MS};
+    (void)state;
+    plot_sys = sess_sys_default;
+    plot_sys.open = plot_open;
+    plot_sys.kill = plot_kill;
+    plot_sys.pidfd_open = plot_pidfd_open;
+    plot_sys.pidfd_send_signal = plot_pidfd_send_signal;
+    memset(&plot, 0, sizeof(plot));
+    plot.hang_fd = -1;
+    sup_open(&world, &options);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    sup_close(&world);
+    return 0;
+}
+
+struct tree {
+    struct sup_tap *tap;
+    int64_t child, group, session, grandchild;
+};
+
+static struct tree start_tree(void)
+{
+    const char *argv[] = {CHILD("tree"), "stubborn", NULL};
+    struct sess_spec spec = sup_spec(argv, SESS_STDIO_OUTPUT);
+    struct tree tree = {.tap = sup_start(&world, &spec)};
+    sup_wait_text(tree.tap, SESS_STDOUT, "ready");
+    tree.child = sup_wait_number(tree.tap, SESS_STDOUT, "child ");
+    tree.group = sup_wait_number(tree.tap, SESS_STDOUT, "group ");
+    tree.session = sup_wait_number(tree.tap, SESS_STDOUT, "session ");
+    tree.grandchild = sup_wait_number(tree.tap, SESS_STDOUT, "grandchild ");
+    return tree;
+}
+
+static void end_tree(const struct tree *tree)
+{
+    sup_wait_gone(tree->tap);
+    sup_wait_dead(tree->child);
+    sup_wait_dead(tree->group);
+    sup_wait_dead(tree->session);
+    sup_wait_dead(tree->grandchild);
+    sup_free(tree->tap);
+}
+
+static struct sup_tap *start_obeyer(int64_t *out_child)
+{
+    const char *argv[] = {CHILD("obey"), NULL};
+    struct sess_spec spec = sup_spec(argv, SESS_STDIO_OUTPUT);
+    struct sup_tap *tap = sup_start(&world, &spec);
+    sup_wait_text(tap, SESS_STDOUT, "ready");
+    *out_child = sup_wait_number(tap, SESS_STDOUT, "child ");
+    return tap;
+}
+
+/* ---- Tests ---- */
+
+/* Killing the group now would cut off whoever the walk has not come to. */
+static void test_walk_that_moves_is_waited_for(void **state)
+{
+    (void)state;
+    struct tree tree = start_tree();
+    int64_t targets[TARGETS] = {tree.tap->os_pid, tree.child, tree.group, tree.session,
+                                tree.grandchild};
+    memcpy(plot.targets, targets, sizeof(targets));
+    plot.slow = true;
+    uint64_t before_ms = sup_now_ms();
+    assert_true(sup_stop(tree.tap, SESS_STOP_FORCE, 0));
+    end_tree(&tree);
+    assert_true(sup_now_ms() - before_ms > PATIENCE_MS);
+}
+
+/* A walk that hangs does not keep the leader alive, whatever the stop was. */
+static void test_walk_that_hangs_is_not_waited_for(void **state)
+{
+    (void)state;
+    for (int mode = SESS_STOP_GRACEFUL; mode <= SESS_STOP_FORCE; mode++) {
+        struct tree tree = start_tree();
+        int pipe_fds[2];
+        assert_int_equal(pipe(pipe_fds), 0);
+        plot.targets[0] = tree.tap->os_pid;
+        plot.hang_fd = pipe_fds[0];
+        assert_true(sup_stop(tree.tap, (enum sess_stop_mode)mode, 100));
+        sup_wait_exited(tree.tap);
+        assert_int_equal(tree.tap->exit_record.signal, SIGKILL);
+        assert_int_equal(write(pipe_fds[1], "", 1), 1);
+        sup_wait_gone(tree.tap);
+        (void)kill((pid_t)tree.session, SIGKILL); /* these it could not find any more */
+        (void)kill((pid_t)tree.grandchild, SIGKILL);
+        end_tree(&tree);
+        plot.hang_fd = -1;
+        (void)close(pipe_fds[0]);
+        (void)close(pipe_fds[1]);
+    }
+}
+
+/* What a look has found belongs to the tree, although its parents end before the next one. */
+static void test_walk_keeps_who_loses_his_parents(void **state)
+{
+    (void)state;
+    struct tree tree = start_tree();
+    plot.ends = tree.session;
+    assert_true(sup_stop(tree.tap, SESS_STOP_FORCE, 0));
+    end_tree(&tree);
+}
+
+/* Who leaves the leader's group between the look and the signal to the group has not got it. */
+static void test_walk_stops_who_leaves_the_group(void **state)
+{
+    (void)state;
+    struct sup_tap *tap = start_obeyer(&plot.obeys);
+    int64_t child = plot.obeys;
+    assert_true(sup_stop(tap, SESS_STOP_FORCE, 0));
+    sup_wait_gone(tap);
+    sup_wait_dead(child);
+    assert_true(plot.stops > 0);
+    sup_free(tap);
+}
+
+/* Who has not stopped yet may still fork. */
+static void test_walk_waits_until_all_have_stopped(void **state)
+{
+    (void)state;
+    int64_t child;
+    struct sup_tap *tap = start_obeyer(&child);
+    assert_int_equal(kill((pid_t)child, SIGUSR1), 0);
+    wait_until_it_leads(child);
+    plot.forks = child;
+    plot.deaf = 1;
+    assert_true(sup_stop(tap, SESS_STOP_FORCE, 0));
+    sup_wait_gone(tap);
+    sup_wait_dead(child);
+    sup_wait_dead(plot.targets[0]);
+    sup_free(tap);
+}
+
+/* A process that cannot be read for want of descriptors is not one that has ended. */
+static void test_walk_looks_again_for_who_could_not_be_read(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 5; n++) {
+        struct tree tree = start_tree();
+        plot.targets[0] = tree.session;
+        plot.opens = 0;
+        plot.fail_open = n;
+        assert_true(sup_stop(tree.tap, SESS_STOP_FORCE, 0));
+        end_tree(&tree);
+    }
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(test_walk_that_moves_is_waited_for),
+        IN_WORLD(test_walk_that_hangs_is_not_waited_for),
+        IN_WORLD(test_walk_keeps_who_loses_his_parents),
+        IN_WORLD(test_walk_stops_who_leaves_the_group),
+        IN_WORLD(test_walk_waits_until_all_have_stopped),
+        IN_WORLD(test_walk_looks_again_for_who_could_not_be_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return sup_run_and_clear(run); /* a failure must not leave processes behind */
+}
