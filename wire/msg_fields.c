@@ -213,11 +213,30 @@ static int push_string(struct wire_msg_parser *parser, const char *name, size_t 
     return 0;
 }
 
+int wire_msg_read_array(struct wire_msg_parser *parser, const char *name, wire_msg_push *push,
+                        size_t *out_count)
+{
+    struct wire_json_token element;
+    size_t count = 0;
+    int event = wire_json_reader_next(&parser->reader, &element);
+    for (; event > 0 && event != WIRE_JSON_ARRAY_END; count++) {
+        int error = push(parser, name, count, &element);
+        if (error) {
+            return error;
+        }
+        event = wire_json_reader_next(&parser->reader, &element);
+    }
+    if (event < 0) {
+        return wire_msg_refuse_json(parser);
+    }
+    *out_count = count;
+    return 0;
+}
+
 int wire_msg_read_strings(struct wire_msg_parser *parser, const char *name,
                           const struct wire_json_token *token, void *target)
 {
     struct wire_msg_strings *strings = target;
-    struct wire_json_token element;
     size_t count = 0;
     if (token->event != WIRE_JSON_ARRAY_BEGIN) {
         return wire_msg_refuse_type(parser, name, "an array of strings");
@@ -227,16 +246,9 @@ int wire_msg_read_strings(struct wire_msg_parser *parser, const char *name,
         return wire_msg_refuse_capacity(parser);
     }
     *end = NULL;
-    int event = wire_json_reader_next(&parser->reader, &element);
-    for (; event > 0 && event != WIRE_JSON_ARRAY_END; count++) {
-        int error = push_string(parser, name, count, &element);
-        if (error) {
-            return error;
-        }
-        event = wire_json_reader_next(&parser->reader, &element);
-    }
-    if (event < 0) {
-        return wire_msg_refuse_json(parser);
+    int error = wire_msg_read_array(parser, name, push_string, &count);
+    if (error) {
+        return error;
     }
     reverse_strings(end - count, count);
     strings->items = end - count;

@@ -88,6 +88,14 @@ wire_msg_read wire_msg_read_pairs;   /* struct wire_msg_pairs */
 wire_msg_read wire_msg_read_chunk;   /* struct wire_msg_chunk */
 wire_msg_read wire_msg_read_labels;  /* struct wire_msg_pairs: labels of msg_labels.h */
 
+/* Takes an element of an array: its index counts from 0. */
+typedef int wire_msg_push(struct wire_msg_parser *parser, const char *name, size_t index,
+                          const struct wire_json_token *token);
+
+/* Reads the array whose begin was read last, element by element, and counts them. */
+WIRE_MUST_CHECK int wire_msg_read_array(struct wire_msg_parser *parser, const char *name,
+                                        wire_msg_push *push, size_t *out_count);
+
 /* What names and values of pairs may be; a limit of 0 is none. */
 struct wire_msg_pairs_rule {
     bool takes_equals; /* in a name */

@@ -264,21 +264,13 @@ static int read_entries(struct wire_msg_parser *parser, const char *name,
                         const struct wire_json_token *token, void *target)
 {
     struct files *files = target;
-    struct wire_json_token element;
     size_t count = 0;
     if (token->event != WIRE_JSON_ARRAY_BEGIN) {
         return wire_msg_refuse_type(parser, name, "an array");
     }
-    int event = wire_json_reader_next(&parser->reader, &element);
-    for (; event > 0 && event != WIRE_JSON_ARRAY_END; count++) {
-        int error = push_entry(parser, name, count, &element);
-        if (error) {
-            return error;
-        }
-        event = wire_json_reader_next(&parser->reader, &element);
-    }
-    if (event < 0) {
-        return wire_msg_refuse_json(parser);
+    int error = wire_msg_read_array(parser, name, push_entry, &count);
+    if (error) {
+        return error;
     }
     struct wire_msg_sandbox_entry *entries = wire_msg_arena_push(&parser->arena, 0);
     reverse_entries(entries, count);
