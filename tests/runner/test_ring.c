@@ -11,7 +11,7 @@
 /* after the above */
 #include <cmocka.h>
 
-enum { WINDOW = 1024 * 1024, CHUNK = 1000 };
+enum { WINDOW = 1024 * 1024, CHUNK = 1000, LARGE = 64 * 1024 };
 
 /* In place of sessions/session.c. */
 struct sess_session {
@@ -276,6 +276,80 @@ static void test_ring_is_patient_while_a_reply_is_under_way(void **state)
     assert_false(run_ring_lose_patience(&ring, &session));
 }
 
+static uint64_t slabs_leased(void)
+{
+    struct iocp_stats stats;
+    iocp_port_stats(port, &stats);
+    return stats.slabs_leased;
+}
+
+static void acknowledge(uint64_t bytes)
+{
+    if (run_ring_acked(&ring, &session, bytes, 0))
+        run_ring_fit(&ring, &session);
+}
+
+/* Slabs that its chunks fill alone, and one that many share. */
+static void test_ring_pins_no_slab_when_all_is_acknowledged(void **state)
+{
+    static const uint32_t sizes[] = {LARGE, 10};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        uint64_t before = slabs_leased();
+        for (unsigned n = 0; n < 16; n++)
+            (void)push(sizes[i]);
+        assert_true(sess_part_held(&ring.sent) >= (uint64_t)16 * sizes[i]);
+        if (sizes[i] == LARGE)
+            assert_true(slabs_leased() >= before + 8);
+        acknowledge((uint64_t)16 * sizes[i]);
+        assert_is_empty();
+        assert_true(slabs_leased() <= before + 1); /* that which the lease of this thread fills */
+    }
+}
+
+/* What is acknowledged goes with the next chunk, so a ring never holds more than is owed. */
+static void test_ring_holds_no_more_than_is_owed(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 1600; n++) {
+        (void)push(LARGE);
+        assert_true(ring.sent.kept_bytes <= session.owed_bytes);
+        if (session.owed_bytes >= (uint64_t)16 * LARGE)
+            acknowledge((uint64_t)8 * LARGE);
+    }
+    acknowledge(session.owed_bytes);
+    assert_is_empty();
+}
+
+/* What was missed over a cut goes when its client has read it, and with it what came since. */
+static void test_ring_pins_no_slab_after_a_cut(void **state)
+{
+    uint64_t before = slabs_leased();
+    (void)state;
+    for (unsigned n = 0; n < 16; n++)
+        (void)push(LARGE);
+    run_ring_bind(&ring, &session);
+    assert_int_equal(ring.missed.count, 16);
+    for (unsigned n = 0; n < 16; n++)
+        (void)push(LARGE);
+    acknowledge((uint64_t)16 * LARGE);
+    assert_true(sess_part_held(&ring.missed) > 0);
+    run_ring_known(&ring, &session, 16);
+    assert_is_empty();
+    assert_true(slabs_leased() <= before + 1);
+}
+
+static void test_ring_is_empty_when_nobody_asks(void **state)
+{
+    (void)state;
+    (void)push(LARGE);
+    run_ring_bind(&ring, &session);
+    (void)push(LARGE);
+    acknowledge(LARGE);
+    assert_false(run_ring_lose_patience(&ring, &session));
+    assert_is_empty();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -292,6 +366,10 @@ int main(void)
         TEST(test_ring_forgets_acknowledgements_at_a_bind),
         TEST(test_ring_is_patient_once_for_each_ask),
         TEST(test_ring_is_patient_while_a_reply_is_under_way),
+        TEST(test_ring_pins_no_slab_when_all_is_acknowledged),
+        TEST(test_ring_holds_no_more_than_is_owed),
+        TEST(test_ring_pins_no_slab_after_a_cut),
+        TEST(test_ring_is_empty_when_nobody_asks),
     };
     return cmocka_run_group_tests_name("runner/ring", tests, open_port, close_port);
 }
