@@ -113,8 +113,9 @@ class Tracker {
       this.add(last, this.chunk(chunk));
     }
     if (reply.nextSeq <= last) this.fail(`nextSeq ${reply.nextSeq} with chunk ${last}`);
+    const { firstSeq = 1, lastSeq = 0 } = reply.skipped || {}; // these have been told: see above
     for (let seq = afterSeq + 1; seq < reply.nextSeq; seq++) {
-      if (given.has(seq) || seq <= this.seq) continue;
+      if (given.has(seq) || seq <= this.seq || (seq >= firstSeq && seq <= lastSeq)) continue;
       if (!reply.exited) this.fail(`read gives no ${seq}, and nothing has exited`);
       this.add(seq, { kind: UNNAMED, code: reply.exitCode });
     }
