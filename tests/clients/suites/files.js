@@ -402,6 +402,25 @@ filesTest('one-that-hangs', {}, async (t, peer, dir, server) => {
   }
 });
 
+// However long what they name is: what waits is bounded.
+filesTest('long-names-that-wait', {}, async (t, peer, dir) => {
+  tree(dir, { slow: 'slow' });
+  const slow = path.join(dir, 'slow');
+  const held = await lease(t, slow);
+  const hung = [1, 2].map(() => peer.post('fs/readFile', { path: uri(slow) }));
+  const long = `/${'x'.repeat(20e6)}`;
+  const ids = [1, 2, 3].map(() => peer.post('fs/getMetadata', { path: long }));
+  ids.push(peer.post('fs/getMetadata', { path: '/', sandbox: { permissions: { type: 'managed',
+    file_system: { type: 'restricted', entries: [{ path: { type: 'path', path: long },
+      access: 'read' }] }, network: 'restricted' } } }));
+  const { error } = await peer.response(ids.pop(), 'the refusal');
+  assert.equal(error.code, -32021);
+  assert.deepEqual(error.data, { resource: 'bytes of waiting file requests', have: 0, need: 1 });
+  held.free();
+  for (const id of ids) assert.equal((await peer.response(id, 'its end')).error.code, -32603);
+  for (const id of hung) assert.deepEqual(await peer.result(id, 'a read'), { dataBase64: b64('slow') });
+});
+
 // Its end does not wait for what hangs: only the end of the server does.
 filesTest('lost-while-one-hangs', {}, async (t, peer, dir, server) => {
   tree(dir, { slow: 'slow' });
