@@ -418,7 +418,9 @@ filesTest('long-names-that-wait', {}, async (t, peer, dir) => {
   assert.deepEqual(error.data, { resource: 'bytes of waiting file requests', have: 0, need: 1 });
   held.free();
   for (const id of ids) assert.equal((await peer.response(id, 'its end')).error.code, -32603);
-  for (const id of hung) assert.deepEqual(await peer.result(id, 'a read'), { dataBase64: b64('slow') });
+  for (const id of hung) {
+    assert.deepEqual(await peer.result(id, 'a read'), { dataBase64: b64('slow') });
+  }
 });
 
 // Its end does not wait for what hangs: only the end of the server does.
