@@ -29,6 +29,12 @@ static size_t missing_bytes(const struct wire_msg_fs *asked)
     return bytes;
 }
 
+static size_t texts_bytes(const struct wire_msg_fs *asked)
+{
+    return missing_bytes(asked) + text_bytes(asked->path) + text_bytes(asked->destination) +
+           text_bytes(asked->present);
+}
+
 /* Puts text at *at and moves that on. */
 static const char *put_text(char **at, const char *text)
 {
@@ -59,8 +65,7 @@ static void copy_texts(struct run_file_call *call, const struct wire_msg_fs *ask
 
 static struct run_file_call *call_new(struct run_request *request, const struct wire_msg_fs *asked)
 {
-    size_t bytes = missing_bytes(asked) + text_bytes(asked->path) + text_bytes(asked->destination) +
-                   text_bytes(asked->present);
+    size_t bytes = texts_bytes(asked);
     struct run_file_call *call = calloc(1, sizeof(*call) + bytes + request->id.size);
     if (call == NULL)
         return NULL;
@@ -80,7 +85,7 @@ static struct run_file_call *call_new(struct run_request *request, const struct 
 static void call_free(struct run_file_call *call)
 {
     struct run_conn *conn = call->conn;
-    conn->files.held_bytes -= call->data_bytes;
+    conn->files.held_bytes -= call->held_bytes;
     if (call->handle != NULL)
         run_file_handle_unref(call->handle);
     run_permissions_free(call->permissions);
@@ -230,17 +235,30 @@ static void enqueue(struct run_conn *conn, struct run_file_call *call, const cha
 
 /* ---- Requests ---- */
 
+/* Counts what the call holds in memory until it is answered. Returns whether it may; else it was
+ * answered. */
+static bool hold(struct run_request *request, struct run_file_call *call, size_t bytes)
+{
+    struct run_file_calls *files = &request->conn->files;
+    if (bytes <= RUN_FILES_SMALL_BYTES)
+        return true;
+    if (files->held_bytes > call->held_bytes && files->held_bytes + bytes > RUN_FILES_HELD_BYTES) {
+        refuse_no_room(request, "bytes of waiting file requests");
+        return false;
+    }
+    call->held_bytes += bytes;
+    files->held_bytes += bytes;
+    return true;
+}
+
 /* Decodes what is to be written. Returns whether the call may go on; else it was answered. */
 static bool take_data(struct run_request *request, struct run_file_call *call,
                       const struct wire_msg_chunk *chunk)
 {
-    struct run_file_calls *files = &request->conn->files;
     struct wire_msg_problem problem;
     size_t capacity = wire_msg_chunk_capacity(chunk);
-    if (files->held_bytes > 0 && files->held_bytes + capacity > RUN_FILES_HELD_BYTES) {
-        refuse_no_room(request, "bytes of waiting file requests");
+    if (!hold(request, call, capacity))
         return false;
-    }
     call->data = malloc(capacity > 0 ? capacity : 1);
     if (call->data == NULL) {
         refuse_no_room(request, "memory");
@@ -253,7 +271,6 @@ static bool take_data(struct run_request *request, struct run_file_call *call,
         return false;
     }
     call->data_bytes = (size_t)size;
-    files->held_bytes += call->data_bytes;
     return true;
 }
 
@@ -361,15 +378,17 @@ static bool take_sandbox(struct run_request *request, struct run_file_call *call
     if (sandbox.type == WIRE_MSG_SANDBOX_DISABLED)
         return true;
     call->permissions = run_permissions_new(&asked, &why);
-    if (call->permissions == NULL)
+    if (call->permissions == NULL) {
         refuse_sandbox(request, why.text);
-    return call->permissions != NULL;
+        return false;
+    }
+    return hold(request, call, run_permissions_bytes(call->permissions));
 }
 
 static bool take_parts(struct run_request *request, struct run_file_call *call,
                        const struct wire_msg_fs *asked)
 {
-    if (!take_sandbox(request, call, asked->sandbox))
+    if (!hold(request, call, texts_bytes(asked)) || !take_sandbox(request, call, asked->sandbox))
         return false;
     if (request->method == WIRE_MSG_METHOD_FS_WRITE_FILE)
         return take_data(request, call, &asked->data);

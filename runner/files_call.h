@@ -28,9 +28,9 @@ enum {
     RUN_FILES_AT_ONCE = 2,       /* calls of one connection on helpers: one may hang */
     RUN_FILES_WAITING_MAX = 256, /* calls of one connection; a client's burst has a handful */
     RUN_FILES_HANDLES_MAX = 128, /* of one connection; Codex's server has the same */
-    RUN_FILES_SANDBOX_BYTES =
-        256 * 1024, /* of JSON, for each call that waits; clients send 1 KiB */
-    RUN_FILES_HELD_BYTES = 64 * 1024 * 1024 /* to be written, of calls that wait; one always may */
+    RUN_FILES_SANDBOX_BYTES = 256 * 1024,   /* of JSON, for each call; clients send 1 KiB */
+    RUN_FILES_SMALL_BYTES = 16 * 1024,      /* a call that holds no more is not counted */
+    RUN_FILES_HELD_BYTES = 64 * 1024 * 1024 /* by calls that wait: data, paths; one always may */
 };
 
 struct run_conn;
@@ -61,6 +61,7 @@ struct run_file_call {
     struct wire_msg_fs asked; /* its texts lie in the call */
     uint8_t *data;            /* to be written */
     size_t data_bytes;
+    size_t held_bytes;                   /* that count for the connection */
     struct run_file_handle *handle;      /* one reference, or NULL */
     struct run_permissions *permissions; /* of the sandbox, or NULL: none; a helper resolves them */
     /* The helper's. */

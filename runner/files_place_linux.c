@@ -15,7 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PROC_BYTES = 32 }; /* "/proc/self/fd/" and a number */
+enum {
+    PROC_BYTES = 32, /* "/proc/self/fd/" and a number */
+    TRIES_MAX = 32   /* to walk a path while others rename */
+};
 
 static void proc_path(int fd, char out_path[PROC_BYTES])
 {
@@ -66,7 +69,14 @@ static const char *behind(const char *path, const char *prefix)
 static int open_how(int at, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve};
-    return (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+    int fd = -1;
+    /* With "..", whatever is renamed anywhere meanwhile could have led out. */
+    for (unsigned tries = 0; fd < 0 && tries < TRIES_MAX; tries++) {
+        fd = (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+        if (fd < 0 && errno != EAGAIN)
+            break;
+    }
+    return fd;
 }
 
 /* Opens a path with O_PATH as far as links and the files root allow; symlinks are followed. */

@@ -195,6 +195,14 @@ struct run_permissions *run_permissions_new(const struct run_permissions_asked *
     return making.permissions;
 }
 
+size_t run_permissions_bytes(const struct run_permissions *permissions)
+{
+    size_t bytes = permissions->capacity * sizeof(struct run_grant);
+    for (size_t i = 0; i < permissions->count; i++)
+        bytes += strlen(permissions->grants[i].path) + 1;
+    return bytes;
+}
+
 void run_permissions_free(struct run_permissions *permissions)
 {
     if (permissions == NULL)

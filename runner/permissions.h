@@ -48,6 +48,8 @@ struct run_permissions_asked {
  */
 struct run_permissions *run_permissions_new(const struct run_permissions_asked *asked,
                                             struct run_why *out_why);
+/* The memory of its paths. */
+size_t run_permissions_bytes(const struct run_permissions *permissions);
 void run_permissions_free(struct run_permissions *permissions); /* NULL is taken */
 
 /* What there is at a path. */

@@ -301,6 +301,8 @@ static void tell_failure(struct sess_spawn *spawn, const struct sess_child *chil
     };
     if (child->failed == SESS_CHILD_CWD)
         sess_spawn_fail(spawn, SESS_E_CWD, child->os_error, "enter", spawn->cwd);
+    else if (child->failed == SESS_CHILD_EXEC && child->wraps)
+        sess_spawn_fail(spawn, SESS_E_REFUSED, child->os_error, "run", child->program);
     else if (child->failed == SESS_CHILD_EXEC)
         sess_spawn_fail(spawn, SESS_E_EXEC, child->os_error, "run", spawn->program);
     else

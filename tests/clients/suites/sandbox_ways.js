@@ -91,6 +91,29 @@ waysTest('files-of-processes-are-not-read', async (t) => {
     sandbox: sandbox(READ_ONLY, workspace) });
 });
 
+// It was there when the server tried it.
+waysTest('bubblewrap-that-went-away', async (t) => {
+  const bwrap = path.join(t.dir('/var/tmp'), 'bwrap');
+  fs.symlinkSync('/usr/bin/bwrap', bwrap);
+  const place = await openSandboxes(t, { args: ['--bubblewrap', bwrap] });
+  fs.unlinkSync(bwrap);
+  await place.peer.refused('process/start', { processId: 'x', cwd: 'file:///', tty: false,
+    env: t.env(), argv: ['/bin/true'], sandbox: sandbox(WORKSPACE_WRITE, place.workspace) }, -32602,
+  `execport cannot enforce the sandbox that was asked for: cannot run ${bwrap}: No such file or ` +
+    'directory (os error 2)');
+  assert.deepEqual(fs.readdirSync(place.workspace), []);
+});
+
+// A socket of the server that cannot be reached needs nothing that hides it.
+waysTest('our-own-socket-below-what-is-denied', async (t) => {
+  const dir = t.dir('/var/tmp');
+  const place = await openSandboxes(t,
+    { listen: ['ws://127.0.0.1:0', `unix://${path.join(dir, 'server')}`] });
+  const entries = [...WORKSPACE_WRITE, at(dir, 'deny')];
+  const { text } = await runConfined(place, `ls ${dir} 2>/dev/null || echo shut`, { entries });
+  assert.equal(text, 'shut\n');
+});
+
 // bubblewrap follows paths anew; a program that runs in an older sandbox may exchange them until
 // then, as this one in front of bubblewrap does.
 function exchanger(dir, script) {
