@@ -27,10 +27,10 @@ static void test_open_and_close_leave_nothing(void **state)
 static void test_threads_are_as_many_as_asked_for(void **state)
 {
     (void)state;
-    const struct iocp_port_options options = {.workers = 3, .helpers = {1, 4}};
+    const struct iocp_port_options options = {.workers = 3, .helpers = {1, 4, 2}};
     struct sup_world *world = sup_world_open(&options);
     if (world->threads >= 0)
-        assert_int_equal(sup_threads(), world->threads + 3 + 1 + 4);
+        assert_int_equal(sup_threads(), world->threads + 3 + 1 + 4 + 2);
     sup_world_close(world);
 }
 
@@ -42,6 +42,7 @@ static void test_counts_out_of_range_are_invalid(void **state)
         {.workers = UINT32_MAX},
         {.helpers = {IOCP_HELPERS_MAX + 1, 0}},
         {.helpers = {0, IOCP_HELPERS_MAX + 1}},
+        {.helpers = {0, 0, IOCP_HELPERS_MAX + 1}},
         {.workers = 2, .slab_limit_bytes = 3 * IOCP_SLAB_BYTES}, /* a slab each, and two more */
     };
     int handles = sup_handles(), threads = sup_threads();
@@ -60,7 +61,7 @@ static void test_largest_counts_work(void **state)
     (void)state;
     const struct iocp_port_options options = {
         .workers = IOCP_WORKERS_MAX,
-        .helpers = {IOCP_HELPERS_MAX, IOCP_HELPERS_MAX},
+        .helpers = {IOCP_HELPERS_MAX, IOCP_HELPERS_MAX, IOCP_HELPERS_MAX},
     };
     struct sup_world *world = sup_world_open(&options);
     struct sup_box *box = sup_box_new(world);
