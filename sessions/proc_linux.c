@@ -95,6 +95,13 @@ static bool add_entry(struct sess_procs *procs, const struct sess_sys *sys,
     return true;
 }
 
+/* NULL: the end, with errno 0, or an error. */
+static struct dirent *next(DIR *dir)
+{
+    errno = 0;
+    return readdir(dir);
+}
+
 bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
                      const struct sess_memory *memory)
 {
@@ -103,8 +110,9 @@ bool sess_procs_scan(struct sess_procs *procs, const struct sess_sys *sys,
         return false;
     bool fits = true;
     procs->count = procs->unread = 0;
-    for (struct dirent *entry = readdir(dir); entry != NULL && fits; entry = readdir(dir))
+    for (struct dirent *entry = next(dir); entry != NULL && fits; entry = next(dir))
         fits = add_entry(procs, sys, memory, entry->d_name);
+    procs->unread += fits && errno != 0;
     (void)closedir(dir);
     if (procs->count > 0)
         qsort(procs->list, procs->count, sizeof(*procs->list), by_pid);

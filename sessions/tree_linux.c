@@ -17,7 +17,7 @@
 
 enum {
     LOOKS_MAX = 16,     /* a process that forks faster than we look is killed at the last one */
-    LOOKS_FOR_STOP = 4, /* at those who do not stop: the kernel waits for a device, or not ours */
+    LOOKS_FOR_STOP = 7, /* at those who do not stop: the kernel waits for a device, or not ours */
     SCANS_MAX = 3       /* of a look, while some could not be read for want of descriptors */
 };
 
@@ -171,12 +171,18 @@ static bool is_meant(const struct sess_proc *proc, enum sess_tree_action action)
     return proc->owner != NULL && proc->owner->action == action && proc->alive;
 }
 
-/* Signals what belongs to trees of the action and is not in their leaders' groups. */
+/* Who has the signal from his group; who runs may leave that before it is killed. */
+static bool has_it_by_group(const struct sess_proc *proc, int number)
+{
+    return in_leaders_group(proc) && (number != SIGKILL || proc->stopped);
+}
+
+/* Signals what belongs to trees of the action and does not get it by its leader's group. */
 static void signal_members(const struct walk *walk, enum sess_tree_action action, int number)
 {
     for (uint32_t i = 0; i < walk->now.count; i++) {
         const struct sess_proc *proc = &walk->now.list[i];
-        if (!is_meant(proc, action) || in_leaders_group(proc))
+        if (!is_meant(proc, action) || has_it_by_group(proc, number))
             continue;
         atomic_fetch_add_explicit(walk->moves, 1, memory_order_relaxed);
         signal_process(walk->platform->sys, proc, number);
@@ -248,8 +254,7 @@ static void kill_all(struct walk *walk)
     int waits = 0;
     for (int looks = 1; looks < LOOKS_MAX; looks++) {
         struct stopping stopping = stop_all(walk);
-        if (stopping.fresh == 0)
-            waits++;
+        waits = stopping.fresh == 0 ? waits + 1 : 0;
         if (stopping.fresh == 0 && (stopping.running == 0 || waits > LOOKS_FOR_STOP))
             break;
         if (!look(walk))

@@ -138,13 +138,16 @@ bool sup_is_alive(int64_t pid)
     return end != NULL && end[2] != 'Z' && end[2] != 'X';
 }
 
+/* On a machine that is busy with thousands of processes each look at all of them takes seconds, and
+ * a kill needs a few: the deadline is a long one. */
 void sup_wait_dead(int64_t pid)
 {
+    enum { DEADLINES = 3 };
     assert_true(pid > 1);
     struct pollfd exit = {.fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0), .events = POLLIN};
     if (exit.fd < 0)
         return; /* it is gone, or reaped at this moment */
-    int ready = poll(&exit, 1, SUP_DEADLINE_MS);
+    int ready = poll(&exit, 1, DEADLINES * SUP_DEADLINE_MS);
     (void)close(exit.fd);
     if (ready != 1)
         fail_msg("process %lld lives on", (long long)pid);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum { PATIENCE_MS = 1000, DELAY_MS = 300, TARGETS = 5 };
+enum { DRAIN_MS = SUP_DEADLINE_MS / 2 }; /* who is dying has time to, who survives is seen */
 
 static struct sup_world world;
 
@@ -135,7 +136,10 @@ static struct sess_sys plot_sys;
 
 static int open_world(void **state)
 {
-    const struct sess_host_options options = {.sys = &plot_sys, .walk_patience_ms = PATIENCE_MS};
+    const struct sess_host_options options = {.sys = &plot_sys,
+                                              .walk_patience_ms = PATIENCE_MS,
+                                              .drain_quiet_ms = DRAIN_MS,
+                                              .drain_max_ms = DRAIN_MS};
     (void)state;
     plot_sys = sess_sys_default;
     plot_sys.open = plot_open;
@@ -223,10 +227,9 @@ static void test_walk_that_hangs_is_not_waited_for(void **state)
         assert_true(sup_stop(tree.tap, (enum sess_stop_mode)mode, 100));
         sup_wait_exited(tree.tap);
         assert_int_equal(tree.tap->exit_record.signal, SIGKILL);
-        assert_int_equal(write(pipe_fds[1], "", 1), 1);
-        sup_wait_gone(tree.tap);
-        (void)kill((pid_t)tree.session, SIGKILL); /* these it could not find any more */
+        (void)kill((pid_t)tree.session, SIGKILL); /* these it cannot find any more */
         (void)kill((pid_t)tree.grandchild, SIGKILL);
+        assert_int_equal(write(pipe_fds[1], "", 1), 1);
         end_tree(&tree);
         plot.hang_fd = -1;
         (void)close(pipe_fds[0]);
@@ -288,6 +291,22 @@ static void test_walk_looks_again_for_who_could_not_be_read(void **state)
     }
 }
 
+/* Processes are made while the walk looks; one that survived would hold the output open. */
+static void test_walk_ends_a_storm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < SUP_COUNT(10, 4); round++) {
+        const char *argv[] = {CHILD("storm"), "200", NULL};
+        struct sess_spec spec = sup_spec(argv, SESS_STDIO_OUTPUT);
+        struct sup_tap *tap = sup_start(&world, &spec);
+        sup_wait_text(tap, SESS_STDOUT, "ready");
+        assert_true(sup_stop(tap, SESS_STOP_FORCE, 0));
+        sup_wait_gone(tap);
+        assert_int_equal(tap->reason, SESS_CLOSE_EOF);
+        sup_free(tap);
+    }
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 static int run(void)
@@ -299,6 +318,7 @@ static int run(void)
         IN_WORLD(test_walk_stops_who_leaves_the_group),
         IN_WORLD(test_walk_waits_until_all_have_stopped),
         IN_WORLD(test_walk_looks_again_for_who_could_not_be_read),
+        IN_WORLD(test_walk_ends_a_storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
