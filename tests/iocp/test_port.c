@@ -27,10 +27,10 @@ static void test_open_and_close_leave_nothing(void **state)
 static void test_threads_are_as_many_as_asked_for(void **state)
 {
     (void)state;
-    const struct iocp_port_options options = {.workers = 3, .helpers = {1, 4}};
+    const struct iocp_port_options options = {.workers = 3, .helpers = {1, 4, 2}};
     struct sup_world *world = sup_world_open(&options);
     if (world->threads >= 0)
-        assert_int_equal(sup_threads(), world->threads + 3 + 1 + 4);
+        assert_int_equal(sup_threads(), world->threads + 3 + 1 + 4 + 2);
     sup_world_close(world);
 }
 
