@@ -8,6 +8,7 @@
  *    connect, bind, listen, accept, accept4    refused
  *    sendto                    without an address, which is send(3)
  *    io_uring_setup            refused: it makes sockets that no filter sees
+ *    keyctl, add_key, request_key    refused: keys of the server's session are in no namespace
  *
  * Refused means EPERM. Calls of another instruction set than the server's end the program.
  */

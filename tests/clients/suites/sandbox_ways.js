@@ -91,6 +91,18 @@ waysTest('files-of-processes-are-not-read', async (t) => {
     sandbox: sandbox(READ_ONLY, workspace) });
 });
 
+// Keys of the server's login session belong to no file, so nothing of what is granted says a word
+// about them: get the keyring, add a key, ask for one.
+waysTest('keys-of-the-session-are-not-there', async (t) => {
+  if (os.arch() !== 'x64') t.skip('numbers of system calls are those of x86-64');
+  const place = await openSandboxes(t);
+  fs.writeFileSync(path.join(place.workspace, 'script'), `my ($type, $name) = ("user", "execport");
+    print syscall(250, 0, -3, 0), " ", syscall(248, $type, $name, $name, 8, -3), " ",
+      syscall(249, $type, $name, 0, 0), " ", $! + 0, "\n";`);
+  const { text } = await runConfined(place, '/usr/bin/perl script');
+  assert.equal(text, '-1 -1 -1 1\n');
+});
+
 // It was there when the server tried it.
 waysTest('bubblewrap-that-went-away', async (t) => {
   const bwrap = path.join(t.dir('/var/tmp'), 'bwrap');
