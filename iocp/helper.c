@@ -236,7 +236,7 @@ int iocp_helpers_open(struct iocp_port *port, int *out_os_error)
     return 0;
 }
 
-static void close_pool(struct iocp_helpers *pool)
+static void end_threads(struct iocp_helpers *pool)
 {
     iocp_lock_take(&pool->lock);
     pool->ending = true;
@@ -245,18 +245,26 @@ static void close_pool(struct iocp_helpers *pool)
     for (unsigned i = 0; i < pool->count; i++)
         iocp_thread_join(&pool->helpers[i].thread);
     assert(pool->head == NULL);
+}
+
+static void free_pool(struct iocp_helpers *pool)
+{
     iocp_backend_release(pool->port, pool->helpers);
     iocp_cond_deinit(&pool->wanted);
     iocp_lock_deinit(&pool->lock);
 }
 
+/* The watch for late calls looks at the pools until it has ended, and is started by their threads.
+ */
 void iocp_helpers_close(struct iocp_port *port)
 {
     for (unsigned i = 0; i < IOCP_POOLS; i++)
-        close_pool(&port->helpers[i]);
+        end_threads(&port->helpers[i]);
     iocp_post(&port->late.stop);
     iocp_lock_take(&port->stop_lock);
     while (!port->late.ended)
         iocp_cond_wait(&port->stop_cond, &port->stop_lock);
     iocp_lock_give(&port->stop_lock);
+    for (unsigned i = 0; i < IOCP_POOLS; i++)
+        free_pool(&port->helpers[i]);
 }

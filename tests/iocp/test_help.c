@@ -267,6 +267,18 @@ static void test_late_call_that_nobody_hears_of(void **state)
     hall_free(hall);
 }
 
+/* The look for late calls comes while the port closes: it must still find the helpers. */
+static void test_port_closes_while_it_looks_for_late_calls(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < SUP_COUNT(300, 100); i++) {
+        struct hall *hall = hall_new(1, 0, 1, true);
+        start_range(hall, IOCP_POOL_GENERAL, 0, 1);
+        sup_tally_await(&hall->done, 1);
+        hall_free(hall);
+    }
+}
+
 /* All helpers of one kind hang: the other kinds and the workers go on. */
 static void check_pools(enum iocp_pool hung, enum iocp_pool other)
 {
@@ -302,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_hung_call_costs_one_helper_and_is_reported_once),
         cmocka_unit_test(test_each_late_call_is_reported),
         cmocka_unit_test(test_late_call_that_nobody_hears_of),
+        cmocka_unit_test(test_port_closes_while_it_looks_for_late_calls),
         cmocka_unit_test(test_pools_are_separate),
     };
     sup_begin();
