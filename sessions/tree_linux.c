@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    LOOKS_MAX = 16,     /* a process that forks faster than we look is killed at the last one */
+    LOOKS_MAX = 128,    /* a process that forks faster than we look is killed at the last one */
     LOOKS_FOR_STOP = 7, /* at those who do not stop: the kernel waits for a device, or not ours */
     SCANS_MAX = 3       /* of a look, while some could not be read for want of descriptors */
 };
