@@ -22,9 +22,9 @@
 
 struct run_proc {
     _Atomic uint32_t refs;
+    _Atomic uint32_t observer_count; /* with those that are on their way */
     struct run_tenure *tenure;
     struct run_conn *target; /* who hears of it, one reference; of the session's strand */
-    bool target_asked;       /* for the start, and waits for the answer; the same */
     struct sess_session *session;
     const struct wire_base64_codec *codec;
     struct run_notice started;               /* the start was answered */
@@ -38,24 +38,24 @@ struct run_proc {
     bool is_over;        /* on the session's strand: no event can come any more */
     bool speaks_v0;
     bool is_sandboxed;
-    uint32_t window_bytes;  /* of its session */
-    uint64_t id_key;        /* of its id, once it is forgotten */
-    uint64_t detach_ttl_ns; /* how long it outlives its connection; never changes */
-    uint64_t gone_ns;       /* of the holder's strand, with the next: see tombstone.h */
+    bool target_asked;       /* for the start, and waits for the answer; of the session's strand */
+    bool is_unmarked;        /* of the holder's strand, like unmarked_next */
+    bool is_patient;         /* of the session's strand, like patience */
+    bool takes_no_observers; /* any more; of the session's strand */
+    _Atomic bool fit_is_posted; /* then fit has a reference */
+    uint32_t window_bytes;      /* of its session */
+    uint64_t id_key;            /* of its id, once it is forgotten */
+    uint64_t detach_ttl_ns;     /* how long it outlives its connection; never changes */
+    uint64_t gone_ns;           /* of the holder's strand, with the next: see tombstone.h */
     struct run_proc *tomb_next;
     struct run_recent write_ids;    /* of the holder's strand */
     struct run_proc *unmarked_next; /* of the holder's strand: see conn_ack.h */
     uint64_t unmarked_bytes, unmarked_read_seq;
-    bool is_unmarked;
-    struct run_lane lane;       /* of the connection's strand whose queue has it */
-    struct run_ring ring;       /* of the session's strand */
-    struct sess_request fit;    /* the ring gives up what was acknowledged */
-    _Atomic bool fit_is_posted; /* then it has a reference */
-    struct sess_watch patience; /* until the client asks for what it missed; the same */
-    bool is_patient;
+    struct run_lane lane;                 /* of the connection's strand whose queue has it */
+    struct run_ring ring;                 /* of the session's strand */
+    struct sess_request fit;              /* the ring gives up what was acknowledged */
+    struct sess_watch patience;           /* until the client asks for what it missed; the same */
     struct run_observer *observers;       /* of the session's strand, with the next: observer.h */
-    bool takes_no_observers;              /* any more */
-    _Atomic uint32_t observer_count;      /* with those that are on their way */
     struct iocp_op end_observers;         /* once, when it leaves the table */
     enum run_observing_end observers_end; /* and why */
     uint64_t asked_ns;                    /* when the start was asked for */
