@@ -210,7 +210,7 @@ static struct run_lane *pop_lane_of(struct run_outq *queue, uint32_t *number, ui
 static void test_floods_take_turns_of_bytes(void **state)
 {
     static const uint32_t sizes[LANES] = {512, 1024, FRAME_BYTES, FRAME_BYTES, 88 * 1024};
-    struct run_lane lanes[LANES] = {0};
+    struct run_lane lanes[LANES] = {{.next = NULL}};
     size_t got[LANES] = {0}, left = 0;
     uint32_t next[LANES] = {0}, number, size;
     struct run_outq queue;
@@ -239,7 +239,7 @@ static void test_floods_take_turns_of_bytes(void **state)
 
 static void test_who_writes_little_waits_for_nobody(void **state)
 {
-    struct run_lane floods[LANES] = {0}, small = {0};
+    struct run_lane floods[LANES] = {{.next = NULL}}, small = {.next = NULL};
     struct run_outq queue;
     uint32_t number, size;
     (void)state;
@@ -260,7 +260,7 @@ static void test_who_writes_little_waits_for_nobody(void **state)
 /* Sessions that come anew all the time do not keep a flood from going on. */
 static void test_fresh_lanes_take_at_most_half(void **state)
 {
-    struct run_lane flood = {0}, fresh[512] = {{0}};
+    struct run_lane flood = {.next = NULL}, fresh[512] = {{.next = NULL}};
     struct run_outq queue;
     uint32_t number, size;
     size_t flood_bytes = 0, fresh_bytes = 0;
@@ -284,7 +284,7 @@ static void test_fresh_lanes_take_at_most_half(void **state)
 /* A session that was resumed while the connection before still had output of it. */
 static void test_frames_in_two_queues_keep_their_order(void **state)
 {
-    struct run_lane lane = {0}, other = {0};
+    struct run_lane lane = {.next = NULL}, other = {.next = NULL};
     struct run_outq before, after;
     uint32_t number, size;
     (void)state;
@@ -322,7 +322,7 @@ static uint32_t draw(uint64_t *seed, uint32_t below)
  * moves from the first queue to the second once, as a session does that is resumed. */
 static void test_any_mix_keeps_the_order_of_each_lane(void **state)
 {
-    struct run_lane lanes[LANES] = {0};
+    struct run_lane lanes[LANES] = {{.next = NULL}};
     uint32_t pushed[2][LANES] = {{0}}, popped[2][LANES] = {{0}}, number, size;
     struct run_outq queues[2];
     struct run_lane *lane;
