@@ -40,6 +40,7 @@ static bool parse_fields(char *text, struct sess_proc *out_proc)
     /* A zombie with threads is a process whose first thread has ended. */
     out_proc->alive = (state != 'Z' && state != 'X') || values[FIELD_THREADS] > 1;
     out_proc->stopped = state == 'T' || state == 't';
+    out_proc->runs = state == 'R';
     return true;
 }
 

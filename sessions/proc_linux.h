@@ -15,6 +15,7 @@ struct sess_proc {
     struct sess_tree *owner; /* the caller's; NULL after a scan */
     bool alive;              /* not a zombie */
     bool stopped;            /* it runs no more until it is continued */
+    bool runs;               /* or would, with a processor: a signal reaches it soon */
     bool signalled;          /* the caller's; false after a scan */
 };
 

@@ -18,6 +18,8 @@
 enum {
     LOOKS_MAX = 128,    /* a process that forks faster than we look is killed at the last one */
     LOOKS_FOR_STOP = 7, /* at those who do not stop: the kernel waits for a device, or not ours */
+    LOOKS_AT_REST = 2,  /* that see all stopped: ids go round, so the first may have gone past a
+                         * process that was made before its parent stopped */
     SCANS_MAX = 3       /* of a look, while some could not be read for want of descriptors */
 };
 
@@ -199,9 +201,10 @@ static void signal_groups(const struct walk *walk, enum sess_tree_action action,
 
 /* ---- Actions ---- */
 
-/* What there was to stop: processes that were not signalled before, and that were seen running. */
+/* What there was to stop: processes that were not signalled before, and that had not stopped, among
+ * them those that wait for nothing but a processor. */
 struct stopping {
-    uint32_t fresh, running;
+    uint32_t fresh, moving, running;
 };
 
 /* Keeps in mind who is alive besides the leader. Without memory only their ids are lost. */
@@ -239,7 +242,8 @@ static struct stopping stop_all(struct walk *walk)
         if (!is_meant(proc, SESS_TREE_KILL) || (proc->signalled && proc->stopped))
             continue;
         stopping.fresh += !proc->signalled;
-        stopping.running += !proc->stopped;
+        stopping.moving += !proc->stopped;
+        stopping.running += proc->runs;
         proc->signalled = true;
         atomic_fetch_add_explicit(walk->moves, 1, memory_order_relaxed);
         if (!in_leaders_group(proc))
@@ -251,11 +255,12 @@ static struct stopping stop_all(struct walk *walk)
 /* Who has been sent a signal may still be making a process; who has stopped is not. */
 static void kill_all(struct walk *walk)
 {
-    int waits = 0;
+    int waits = 0, rests = 0;
     for (int looks = 1; looks < LOOKS_MAX; looks++) {
         struct stopping stopping = stop_all(walk);
-        waits = stopping.fresh == 0 ? waits + 1 : 0;
-        if (stopping.fresh == 0 && (stopping.running == 0 || waits > LOOKS_FOR_STOP))
+        waits = stopping.fresh + stopping.running == 0 ? waits + 1 : 0;
+        rests = stopping.fresh + stopping.moving == 0 ? rests + 1 : 0;
+        if (rests == LOOKS_AT_REST || waits > LOOKS_FOR_STOP)
             break;
         if (!look(walk))
             break;

@@ -16,6 +16,11 @@ enum { DRAIN_MS = SUP_DEADLINE_MS / 2 }; /* who is dying has time to, who surviv
 
 static struct sup_world world;
 
+struct tree {
+    struct sup_tap *tap;
+    int64_t child, group, session, grandchild;
+};
+
 /* What happens, set by a test before the stop; then the walk's alone. */
 static struct {
     int64_t leader, targets[TARGETS]; /* process ids; 0: none */
@@ -25,6 +30,10 @@ static struct {
     unsigned opened, deaf, stops;     /* pidfds; SIGSTOPs that come later; those that were sent */
     bool slow;                        /* each look at a target takes its time */
     int hang_fd;                      /* looks wait until it has data; -1: they do not */
+    int64_t late;                     /* is not there yet in the first late_looks looks */
+    unsigned late_looks;
+    const struct tree *settles; /* the second look begins when all but the late one stand */
+    unsigned settle_looks;
 } plot;
 
 static int64_t state_of(int64_t pid, unsigned field)
@@ -76,8 +85,51 @@ static bool is_target(const char *path)
     return false;
 }
 
+static bool is_stat_of(const char *path, int64_t pid)
+{
+    char stat[64];
+    (void)snprintf(stat, sizeof(stat), "/proc/%lld/stat", (long long)pid);
+    return strcmp(path, stat) == 0;
+}
+
+static void wait_until_stopped(int64_t pid)
+{
+    char path[64], line[256];
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    (void)snprintf(path, sizeof(path), "/proc/%lld/status", (long long)pid);
+    for (bool stands = false; !stands && sup_now_ms() < deadline_ms;) {
+        FILE *file = fopen(path, "re");
+        while (file != NULL && !stands && fgets(line, sizeof(line), file) != NULL)
+            stands = strncmp(line, "State:\tT", 8) == 0;
+        if (file != NULL)
+            (void)fclose(file);
+        if (!stands)
+            (void)poll(NULL, 0, 1);
+    }
+}
+
+/* A process that is made behind the place that a look has reached, since ids go round. */
+static bool is_late(const char *path)
+{
+    const struct tree *tree = plot.settles;
+    if (tree != NULL && is_stat_of(path, tree->tap->os_pid) && ++plot.settle_looks == 2) {
+        wait_until_stopped(tree->tap->os_pid);
+        wait_until_stopped(tree->child);
+        wait_until_stopped(tree->group);
+        wait_until_stopped(tree->session);
+    }
+    if (plot.late == 0 || plot.late_looks == 0 || !is_stat_of(path, plot.late))
+        return false;
+    plot.late_looks--;
+    return true;
+}
+
 static int plot_open(const char *path, int flags)
 {
+    if (is_late(path)) {
+        errno = ENOENT;
+        return -1;
+    }
     if (!is_target(path))
         return sess_sys_default.open(path, flags);
     if (plot.hang_fd >= 0) {
@@ -158,11 +210,6 @@ static int close_world(void **state)
     sup_close(&world);
     return 0;
 }
-
-struct tree {
-    struct sup_tap *tap;
-    int64_t child, group, session, grandchild;
-};
 
 static struct tree start_tree(void)
 {
@@ -277,6 +324,19 @@ static void test_walk_waits_until_all_have_stopped(void **state)
     sup_free(tap);
 }
 
+/* Its parent stands by the time that the look comes to it, and may have made it meanwhile. */
+static void test_walk_looks_once_more_when_all_have_stopped(void **state)
+{
+    (void)state;
+    struct tree tree = start_tree();
+    plot.settles = &tree;
+    plot.late_looks = 2;
+    plot.late = tree.grandchild;
+    assert_true(sup_stop(tree.tap, SESS_STOP_FORCE, 0));
+    end_tree(&tree);
+    assert_int_equal(plot.late_looks, 0);
+}
+
 /* A process that cannot be read for want of descriptors is not one that has ended. */
 static void test_walk_looks_again_for_who_could_not_be_read(void **state)
 {
@@ -317,6 +377,7 @@ static int run(void)
         IN_WORLD(test_walk_keeps_who_loses_his_parents),
         IN_WORLD(test_walk_stops_who_leaves_the_group),
         IN_WORLD(test_walk_waits_until_all_have_stopped),
+        IN_WORLD(test_walk_looks_once_more_when_all_have_stopped),
         IN_WORLD(test_walk_looks_again_for_who_could_not_be_read),
         IN_WORLD(test_walk_ends_a_storm),
     };
