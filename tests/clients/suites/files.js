@@ -370,7 +370,7 @@ filesTest('many-waiting', {}, async (t, peer, dir) => {
 // that holds it is built beside the server.
 async function lease(t, file) {
   const program = path.join(path.dirname(t.settings.runner), 'tests', 'child-lease');
-  if (!fs.existsSync(program)) t.skip('host: the test programs are not beside the server');
+  if (!fs.existsSync(program)) t.skip('child-lease is not built beside the server');
   const child = spawn(program, [file], { env: t.env(), stdio: ['pipe', 'pipe', 'inherit'] });
   t.defer(() => child.stdin.destroy());
   const lines = new Lines(child.stdout);

@@ -172,16 +172,21 @@ resumeTest('cuts-without-a-read', { args: ['--retain', '0'] }, async (t, server)
   assert.ok(Buffer.concat(client.parts).equals(wanted()), 'the bytes differ');
 });
 
+// A flood whose client was away until the ring was full.
+async function comeBackLate(t, server) {
+  const first = await ready(t, server);
+  const client = new Client(t, server, 'flood');
+  await startFlood(t, first, client, `sleep 0.2; ${FLOOD}`);
+  first.destroy();
+  await first.waitClosed();
+  await sleep(500 * t.settings.slow);
+  return { client, peer: await client.resume(first.initialized.sessionId) };
+}
+
 // One read is enough: its reply is acknowledged like output, and the program goes on at once.
 resumeTest('a-reply-is-acknowledged', { args: ['--retain', '0', '--resume-ring', '256KiB'] },
   async (t, server) => {
-    const first = await ready(t, server);
-    const client = new Client(t, server, 'flood');
-    await startFlood(t, first, client, `sleep 0.2; ${FLOOD}`);
-    first.destroy();
-    await first.waitClosed();
-    await sleep(500 * t.settings.slow);
-    const peer = await client.resume(first.initialized.sessionId);
+    const { client } = await comeBackLate(t, server);
     const before = Date.now();
     await client.readOnce();
     assert.ok(client.bytes >= 256 * 1024, `${client.bytes} bytes`);
@@ -194,13 +199,7 @@ resumeTest('a-reply-is-acknowledged', { args: ['--retain', '0', '--resume-ring',
 // What nobody asks for is given up after some seconds, and told as missing.
 resumeTest('nobody-asks', { args: ['--retain', '0', '--resume-ring', '128KiB'] },
   async (t, server) => {
-    const first = await ready(t, server);
-    const client = new Client(t, server, 'flood');
-    await startFlood(t, first, client, `sleep 0.2; ${FLOOD}`);
-    first.destroy();
-    await first.waitClosed();
-    await sleep(500 * t.settings.slow);
-    const peer = await client.resume(first.initialized.sessionId);
+    const { client, peer } = await comeBackLate(t, server);
     await peer.wait(() => client.waiting.size > 0 || undefined, 'output', 20000);
     const reply = await peer.request('process/read', { processId: 'flood' });
     assert.equal(reply.skipped.firstSeq, 1);
