@@ -46,7 +46,7 @@ struct scene {
 
 /* ---- Asking in the middle of a flood --------------------------------------------------------- */
 
-/* A flood whose sender waits for a processor is none for a moment: its next turn is a light one's.
+/* A flood whose sender waits for a processor is none for a moment, and its next turn goes first.
  */
 static bool all_are_heavy(const struct scene *scene, const struct flood *but)
 {
