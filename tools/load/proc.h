@@ -24,8 +24,10 @@ struct load_proc_set {
 };
 
 struct load_usage {
-    uint64_t private_bytes; /* Private_Clean and Private_Dirty */
-    uint64_t resident_bytes;
+    uint64_t private_bytes;          /* Private_Clean and Private_Dirty */
+    uint64_t resident_bytes;         /* what processes share counts in each */
+    uint64_t largest_resident_bytes; /* of the process with the most: without its keepers */
+    uint64_t others_private_bytes;   /* of all processes but that one */
     unsigned threads;
     unsigned descriptors;
     uint64_t voluntary_switches;

@@ -201,15 +201,32 @@ static void add_threads(pid_t pid, struct load_usage *usage)
     closedir(directory);
 }
 
+/* Of one process after the other; `largest_private` is of the one with the most so far. */
+static void add_process(struct load_usage *usage, pid_t pid, uint64_t *largest_private)
+{
+    uint64_t private_bytes = 0;
+    uint64_t resident_bytes = 0;
+
+    add_memory(pid, &private_bytes, &resident_bytes);
+    usage->private_bytes += private_bytes;
+    usage->resident_bytes += resident_bytes;
+    if (resident_bytes > usage->largest_resident_bytes) {
+        usage->largest_resident_bytes = resident_bytes;
+        *largest_private = private_bytes;
+    }
+    usage->others_private_bytes = usage->private_bytes - *largest_private;
+}
+
 void load_proc_usage(const struct load_proc_set *set, struct load_usage *out_usage)
 {
+    uint64_t largest_private = 0;
     char path[64];
 
     memset(out_usage, 0, sizeof *out_usage);
     for (unsigned i = 0; i < set->count; i++) {
         pid_t pid = set->items[i].pid;
 
-        add_memory(pid, &out_usage->private_bytes, &out_usage->resident_bytes);
+        add_process(out_usage, pid, &largest_private);
         add_threads(pid, out_usage);
         snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
         out_usage->descriptors += count_entries(path);

@@ -84,6 +84,10 @@ static void report_growth(struct load_run *run, const struct idle *idle,
     load_report_add(out, "sessions", NULL, sessions);
     load_report_add(out, "empty_resident_bytes", "resident at first, KiB",
                     (double)before->resident_bytes / 1024);
+    load_report_add(out, "empty_largest_resident_bytes", "of the largest process, KiB",
+                    (double)before->largest_resident_bytes / 1024);
+    load_report_add(out, "empty_others_private_bytes", "private of the others, KiB",
+                    (double)before->others_private_bytes / 1024);
     load_report_add(out, "empty_private_bytes", NULL, (double)before->private_bytes);
     load_report_add(out, "private_bytes_per_session", "private, B/session",
                     ((double)after->private_bytes - (double)before->private_bytes) / sessions);
