@@ -208,8 +208,12 @@ struct sup_world *sup_world_open(const struct iocp_port_options *options);
 /* Closes the port and asserts that no check failed and that nothing of it is left. */
 void sup_world_close(struct sup_world *world);
 void sup_stats(const struct sup_world *world, struct iocp_stats *out_stats);
-/* Waits until the kernel counters stand still. */
+/* Waits until the kernel counters stand still for a moment. A thread that gets no processor may
+ * move them once more later. */
 void sup_world_settle(const struct sup_world *world);
+/* Lets time pass in which nothing may happen on the port, and asserts that; what was on its way
+ * when that time began makes it begin anew, but whoever goes on and on never leaves so much. */
+void sup_world_assert_silence(const struct sup_world *world);
 
 /* A strand that the test's thread can call into. */
 struct sup_box {

@@ -41,6 +41,7 @@ void sup_let_broken_pipes_kill(void)
 
 struct sup_thread {
     pthread_t id;
+    pid_t number; /* its own */
     void (*run)(void *argument);
     void *argument;
 };
@@ -48,6 +49,7 @@ struct sup_thread {
 static void *thread_main(void *argument)
 {
     struct sup_thread *thread = argument;
+    thread->number = gettid();
     thread->run(thread->argument);
     return NULL;
 }
@@ -61,9 +63,14 @@ struct sup_thread *sup_thread_start(void (*run)(void *argument), void *argument)
     return thread;
 }
 
+/* The kernel tells nobody when a joined thread leaves /proc, where threads are counted. */
 void sup_thread_join(struct sup_thread *thread)
 {
+    char path[64];
     assert_int_equal(pthread_join(thread->id, NULL), 0);
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)thread->number);
+    while (access(path, F_OK) == 0)
+        sup_observe_ms(1);
     free(thread);
 }
 
@@ -196,7 +203,7 @@ bool sup_threads_settle(int count)
     while (sup_threads() > count) {
         if (sup_now_ms() > deadline_ms)
             return false;
-        sup_observe_ms(1); /* the kernel tells nobody when a joined thread leaves /proc */
+        sup_observe_ms(1); /* see sup_thread_join */
     }
     return true;
 }

@@ -159,6 +159,37 @@ void sup_world_settle(const struct sup_world *world)
     }
 }
 
+static bool stood_still(const struct iocp_stats *before, const struct iocp_stats *after)
+{
+    return after->kernel_waits == before->kernel_waits &&
+           after->kernel_polls == before->kernel_polls &&
+           after->kernel_events == before->kernel_events && after->callbacks == before->callbacks &&
+           after->reads == before->reads && after->registrations == before->registrations &&
+           after->timer_settings == before->timer_settings && after->wakes == before->wakes &&
+           after->slab_waits == before->slab_waits;
+}
+
+void sup_world_assert_silence(const struct sup_world *world)
+{
+    enum { OBSERVED_MS = 300 };
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    struct iocp_stats before, after;
+    sup_world_settle(world);
+    for (sup_stats(world, &after);;) {
+        before = after;
+        sup_observe_ms(OBSERVED_MS);
+        sup_stats(world, &after);
+        if (stood_still(&before, &after))
+            return;
+        if (sup_now_ms() > deadline_ms)
+            fail_msg("no silence: at last %llu waits, %llu polls, %llu events, %llu callbacks",
+                     (unsigned long long)(after.kernel_waits - before.kernel_waits),
+                     (unsigned long long)(after.kernel_polls - before.kernel_polls),
+                     (unsigned long long)(after.kernel_events - before.kernel_events),
+                     (unsigned long long)(after.callbacks - before.callbacks));
+    }
+}
+
 /* ---- A strand to call into ----------------------------------------------------------------- */
 
 static void on_box_call(struct iocp_op *op)

@@ -151,16 +151,20 @@ static void test_address_in_use_is_told(void **state)
     door_close(door);
 }
 
+/* Another program of the machine may take a port as soon as it is free: then another one. */
 static void test_given_port_is_taken(void **state)
 {
     (void)state;
     struct sup_world *world = sup_world_open(NULL);
     iocp_handle handle;
-    uint16_t first, second;
-    int os_error;
-    assert_int_equal(iocp_listen_tcp("127.0.0.1", 0, &handle, &first, &os_error), IOCP_OK);
-    iocp_handle_close(world->port, handle); /* a handle that no listener took over */
-    assert_int_equal(iocp_listen_tcp("127.0.0.1", first, &handle, &second, &os_error), IOCP_OK);
+    uint16_t first, second = 0;
+    int os_error, result = IOCP_E_IN_USE;
+    for (unsigned i = 0; i < 10 && result == IOCP_E_IN_USE; i++) {
+        assert_int_equal(iocp_listen_tcp("127.0.0.1", 0, &handle, &first, &os_error), IOCP_OK);
+        iocp_handle_close(world->port, handle); /* a handle that no listener took over */
+        result = iocp_listen_tcp("127.0.0.1", first, &handle, &second, &os_error);
+    }
+    assert_int_equal(result, IOCP_OK);
     assert_int_equal(first, second);
     iocp_handle_close(world->port, handle);
     sup_world_close(world);

@@ -6,7 +6,6 @@
 #include "support.h"
 
 enum {
-    OBSERVED_MS = 300,
     STREAMS = 100,
     /* A hang-up, one more event for its end, one that was on its way when it was disarmed. */
     EVENTS_OF_A_HANG_UP = 3,
@@ -48,30 +47,13 @@ static void crowd_free(struct crowd *crowd)
     free(crowd);
 }
 
-static void assert_silence(const struct sup_world *world)
-{
-    struct iocp_stats before, after;
-    sup_world_settle(world);
-    sup_stats(world, &before);
-    sup_observe_ms(OBSERVED_MS);
-    sup_stats(world, &after);
-    assert_int_equal(after.kernel_waits, before.kernel_waits);
-    assert_int_equal(after.kernel_polls, before.kernel_polls);
-    assert_int_equal(after.kernel_events, before.kernel_events);
-    assert_int_equal(after.callbacks, before.callbacks);
-    assert_int_equal(after.reads, before.reads);
-    assert_int_equal(after.registrations, before.registrations);
-    assert_int_equal(after.timer_settings, before.timer_settings);
-    assert_int_equal(after.wakes, before.wakes);
-}
-
 /* ---- Nothing happens ------------------------------------------------------------------------- */
 
 static void test_idle_port_is_silent(void **state)
 {
     (void)state;
     struct sup_world *world = sup_world_open(NULL);
-    assert_silence(world);
+    sup_world_assert_silence(world);
     sup_world_close(world);
 }
 
@@ -81,7 +63,7 @@ static void test_pending_reads_are_silent(void **state)
     struct crowd *crowd = crowd_new(SUP_LOCAL);
     for (unsigned i = 0; i < STREAMS; i++)
         sup_tap_read(crowd->taps[i], 100);
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     crowd_free(crowd);
 }
 
@@ -92,7 +74,7 @@ static void test_waiting_write_is_silent(void **state)
     const struct iocp_vec vec = {sup_new(IOCP_READ_MAX * 4), IOCP_READ_MAX * 4};
     for (unsigned i = 0; i < STREAMS; i++)
         sup_tap_write(crowd->taps[i], &vec, 1);
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     for (unsigned i = 0; i < STREAMS; i++)
         assert_int_equal(sup_tally_count(&crowd->taps[i]->writes), 0);
     crowd_free(crowd);
@@ -161,10 +143,10 @@ static void test_pending_accept_and_exit_are_silent(void **state)
     assert_int_equal(iocp_listen_tcp("127.0.0.1", 0, &waits->handle, &tcp_port, &os_error),
                      IOCP_OK);
     sup_box_call(waits->box, start_waits, waits);
-    assert_silence(world);
+    sup_world_assert_silence(world);
     sup_gate_release(&gate);
     sup_tally_await(&waits->done, 1);
-    assert_silence(world);
+    sup_world_assert_silence(world);
     sup_box_call(waits->box, close_listener, waits);
     sup_tally_await(&waits->closed, 1);
     sup_box_end(waits->box);
@@ -192,7 +174,7 @@ static void check_hang_up_without_a_read(enum sup_pair_kind kind, bool was_read)
         sup_end_close(&crowd->ends[i]);
     for (unsigned i = 0; was_read && i < STREAMS; i++)
         assert_int_equal(sup_tap_get(crowd->taps[i], 10), IOCP_E_END);
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     assert_true(events_since(crowd, &before) <= STREAMS * EVENTS_OF_A_HANG_UP);
     crowd_free(crowd);
 }
@@ -221,7 +203,7 @@ static void test_hang_up_of_a_pending_read_is_few_events(void **state)
         sup_end_close(&crowd->ends[i]);
         assert_int_equal(sup_tap_read_result(crowd->taps[i]), IOCP_E_END);
     }
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     assert_true(events_since(crowd, &before) <= STREAMS * EVENTS_OF_A_HANG_UP);
     crowd_free(crowd);
 }
@@ -235,12 +217,12 @@ static void test_unread_data_and_end_are_silent(void **state)
         assert_int_equal(sup_end_write(&crowd->ends[i], "unread", 6), 6);
         sup_end_close(&crowd->ends[i]);
     }
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     for (unsigned i = 0; i < STREAMS; i++) {
         assert_int_equal(sup_tap_get(crowd->taps[i], 100), IOCP_OK);
         assert_int_equal(crowd->taps[i]->size, 6);
     }
-    assert_silence(crowd->world);
+    sup_world_assert_silence(crowd->world);
     crowd_free(crowd);
 }
 
@@ -283,7 +265,7 @@ static void test_far_timers_are_silent(void **state)
     for (unsigned i = 0; i < STREAMS; i++)
         iocp_timer_init(&far->timers[i], &box->strand, on_far);
     sup_box_call(box, start_far, far);
-    assert_silence(far->world);
+    sup_world_assert_silence(far->world);
     sup_box_call(box, cancel_far, far);
     sup_box_end(box);
     sup_world_close(far->world);

@@ -22,6 +22,7 @@ struct tick {
     struct iocp_timer timer;
     struct clockwork *clockwork;
     unsigned runs, again;
+    uint64_t started_ns; /* it was started by then */
     bool starting, pending, cancelling;
 };
 
@@ -38,7 +39,17 @@ static void tick_start(struct tick *tick, uint64_t deadline_ns)
     tick->cancelling = false;
     iocp_timer_start(&tick->timer, deadline_ns);
     SUP_CHECK(iocp_pending(&tick->timer.op));
+    tick->started_ns = iocp_now_ns(tick->clockwork->world->port);
     tick->starting = false;
+}
+
+/* An order is promised among those that were started before the earlier one was due. */
+static void check_order(struct clockwork *clockwork, const struct tick *tick)
+{
+    SUP_CHECK(tick->timer.deadline_ns >= clockwork->last_deadline_ns ||
+              tick->started_ns >= clockwork->last_deadline_ns);
+    if (tick->timer.deadline_ns > clockwork->last_deadline_ns)
+        clockwork->last_deadline_ns = tick->timer.deadline_ns;
 }
 
 static void check_tick(struct tick *tick)
@@ -56,8 +67,8 @@ static void check_tick(struct tick *tick)
     }
     clockwork->fired++;
     SUP_CHECK(iocp_now_ns(clockwork->world->port) >= tick->timer.deadline_ns);
-    SUP_CHECK(!clockwork->ordered || tick->timer.deadline_ns >= clockwork->last_deadline_ns);
-    clockwork->last_deadline_ns = tick->timer.deadline_ns;
+    if (clockwork->ordered)
+        check_order(clockwork, tick);
 }
 
 static void on_tick(struct iocp_op *op)
@@ -103,8 +114,8 @@ static void clockwork_free(struct clockwork *clockwork)
 
 /* ---- Order ----------------------------------------------------------------------------------- */
 
-/* The latest first, so that each start moves the system's timer forward; none is due before all are
- * started, since an order among those that were started is all that is promised. */
+/* The latest first, so that each start moves the system's timer forward. None is due before all are
+ * started, unless this thread waits long for a processor. */
 static void start_backwards(void *argument)
 {
     struct clockwork *clockwork = argument;
@@ -244,7 +255,8 @@ static void test_cancel_of_all_timers(void **state)
     clockwork_free(clockwork);
 }
 
-/* The first one is what the system's timer is set to; without it the second must fire still. */
+/* The first one is what the system's timer is set to; without it the second must fire still. A
+ * thread that gets no processor cancels too late: then once more. */
 static void start_two(void *argument)
 {
     struct clockwork *clockwork = argument;
@@ -259,10 +271,14 @@ static void test_cancel_of_the_first_keeps_the_next(void **state)
 {
     (void)state;
     struct clockwork *clockwork = clockwork_new(2, 2);
-    sup_box_call(clockwork->box, start_two, clockwork);
-    sup_tally_await(&clockwork->all, 1);
-    assert_int_equal(clockwork->cancelled, 1);
-    assert_int_equal(clockwork->fired, 1);
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    for (unsigned i = 1; clockwork->cancelled == 0; i++) {
+        assert_true(sup_now_ms() < deadline_ms);
+        clockwork->completions = 0;
+        sup_box_call(clockwork->box, start_two, clockwork);
+        sup_tally_await(&clockwork->all, i);
+        assert_int_equal(clockwork->fired + clockwork->cancelled, 2 * i);
+    }
     clockwork_free(clockwork);
 }
 

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,43 @@ static void test_proc_tree_has_children_but_no_zombies(void **state)
     assert_int_equal(load_proc_zombies(&self), 0);
 }
 
+/* Waits for a child that runs until its parent is gone. */
+static _Noreturn void let_child_spin(uint64_t deadline_ns)
+{
+    pid_t parent = getpid();
+
+    if (fork() == 0)
+        while (getppid() == parent && load_now_ns() < deadline_ns)
+            continue;
+    else
+        wait(NULL);
+    _exit(0);
+}
+
+/* A child that waits for its pipe rests, one that runs does not, wherever it stands below. */
+static void test_proc_rests_when_nobody_runs(void **state)
+{
+    uint64_t deadline_ns = load_now_ns() + 10 * LOAD_NS_PER_S;
+    int keep_fd;
+    pid_t waits = start_child(&keep_fd);
+    pid_t runs = fork();
+
+    (void)state;
+    assert_true(runs >= 0);
+    if (runs == 0)
+        let_child_spin(deadline_ns);
+    while (!load_proc_is_at_rest(waits) && load_now_ns() < deadline_ns)
+        continue;
+    assert_true(load_proc_is_at_rest(waits));
+    while (load_proc_is_at_rest(runs) && load_now_ns() < deadline_ns)
+        continue;
+    assert_false(load_proc_is_at_rest(runs));
+    kill(runs, SIGKILL);
+    assert_int_equal(waitpid(runs, NULL, 0), runs);
+    close(keep_fd);
+    assert_int_equal(waitpid(waits, NULL, 0), waits);
+}
+
 static void test_proc_listener_is_found_by_its_port(void **state)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -165,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_proc_private_memory_is_seen),
         cmocka_unit_test(test_proc_descriptors_and_threads_are_counted),
         cmocka_unit_test(test_proc_tree_has_children_but_no_zombies),
+        cmocka_unit_test(test_proc_rests_when_nobody_runs),
         cmocka_unit_test(test_proc_listener_is_found_by_its_port),
         cmocka_unit_test(test_proc_ptys_left_are_fewer_than_the_limit),
     };

@@ -230,7 +230,7 @@ static void test_log_never_waits_for_a_reader(void **state)
         run_log_event(log, RUN_LOG_INFO, "flood", RUN_LOG_SIGNED("i", i));
     assert_true(run_log_dropped(log) > 5000);
     assert_int_equal(run_log_close(log, SHORT_MS), -1);
-    assert_true(support_now_ms() - begin_ms < DEADLINE_MS / 4);
+    assert_true(support_now_ms() - begin_ms < DEADLINE_MS); /* who waited would wait for ever */
     assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
     /* The reader's end ends the writer thread too, which nobody waits for. */
     (void)close(ends[0]);

@@ -72,16 +72,26 @@ static int listen_at(int family, const char *ip)
     return listener;
 }
 
-static struct connection connect_to(int listener, int family, const char *ip)
+/* From an address of its own, if one is given. */
+static struct connection connect_from(const char *own_ip, int listener, int family, const char *ip)
 {
     struct sockaddr_storage address;
     struct connection c = {.client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    socklen_t size = make_address(family, ip, port_of(listener), &address);
     assert_true(c.client >= 0);
+    if (own_ip != NULL) {
+        socklen_t own_size = make_address(family, own_ip, 0, &address);
+        assert_int_equal(bind(c.client, (struct sockaddr *)&address, own_size), 0);
+    }
+    socklen_t size = make_address(family, ip, port_of(listener), &address);
     assert_int_equal(connect(c.client, (struct sockaddr *)&address, size), 0);
     c.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(c.server >= 0);
     return c;
+}
+
+static struct connection connect_to(int listener, int family, const char *ip)
+{
+    return connect_from(NULL, listener, family, ip);
 }
 
 static void close_both(struct connection *c)
@@ -187,7 +197,7 @@ static void test_peer_uid_of_a_closed_end_is_not_found(void **state)
 
 /* The exact look-up falls back to a listener of the peer's port if there is no connection. The
  * client's end is made to vanish without a word, so that the server's still takes itself for
- * connected.
+ * connected. Its address is nobody else's, so that the port is free then.
  */
 static void test_peer_uid_of_a_listener_in_the_peers_place_is_not_found(void **state)
 {
@@ -197,14 +207,15 @@ static void test_peer_uid_of_a_listener_in_the_peers_place_is_not_found(void **s
     if (geteuid() != 0)
         skip(); /* only root can take a connection away silently */
     int listener = listen_at(AF_INET, "127.0.0.1");
-    struct connection c = connect_to(listener, AF_INET, "127.0.0.1");
+    static const char own_ip[] = "127.81.43.7";
+    struct connection c = connect_from(own_ip, listener, AF_INET, "127.0.0.1");
     uint16_t port = port_of(c.client);
     assert_uid(c.server, (int64_t)geteuid());
     assert_int_equal(setsockopt(c.client, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on), 0);
     (void)close(c.client);
     assert_not_found(c.server);
     int squatter = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    socklen_t size = make_address(AF_INET, "127.0.0.1", port, &address);
+    socklen_t size = make_address(AF_INET, own_ip, port, &address);
     assert_int_equal(bind(squatter, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(squatter, 1), 0);
     assert_not_found(c.server);

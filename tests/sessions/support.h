@@ -136,6 +136,8 @@ void sup_wait_exited(struct sup_tap *tap);
 void sup_wait_closed(struct sup_tap *tap);
 void sup_wait_gone(struct sup_tap *tap);
 void sup_wait_bytes(struct sup_tap *tap, enum sess_stream stream, size_t bytes);
+/* The same, or until the program has exited. Whether the bytes were heard. */
+bool sup_hears(struct sup_tap *tap, enum sess_stream stream, size_t bytes);
 void sup_wait_text(struct sup_tap *tap, enum sess_stream stream, const char *text);
 
 /* Whether the text was heard up to now. */

@@ -254,17 +254,30 @@ static const char *text_of(const struct sup_tap *tap, enum sess_stream stream)
     return tap->out[stream].data != NULL ? (const char *)tap->out[stream].data : "";
 }
 
-void sup_wait_bytes(struct sup_tap *tap, enum sess_stream stream, size_t bytes)
+/* Until the bytes were heard, or an exit, if that ends the wait too. */
+static bool wait_bytes(struct sup_tap *tap, enum sess_stream stream, size_t bytes, bool or_exit)
 {
     struct timespec at = deadline();
     bool late = false;
     (void)pthread_mutex_lock(&tap->lock);
-    while (tap->out[stream].size < bytes && !late)
+    while (tap->out[stream].size < bytes && !late && !(or_exit && tap->exited))
         late = pthread_cond_timedwait(&tap->changed, &tap->lock, &at) == ETIMEDOUT;
     size_t got = tap->out[stream].size;
+    bool exited = tap->exited;
     (void)pthread_mutex_unlock(&tap->lock);
-    if (got < bytes)
+    if (got < bytes && !(or_exit && exited))
         fail_msg("%zu of %zu bytes", got, bytes);
+    return got >= bytes;
+}
+
+void sup_wait_bytes(struct sup_tap *tap, enum sess_stream stream, size_t bytes)
+{
+    (void)wait_bytes(tap, stream, bytes, false);
+}
+
+bool sup_hears(struct sup_tap *tap, enum sess_stream stream, size_t bytes)
+{
+    return wait_bytes(tap, stream, bytes, true);
 }
 
 void sup_wait_text(struct sup_tap *tap, enum sess_stream stream, const char *text)

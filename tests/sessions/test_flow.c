@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include <sched.h>
+
 static struct sup_world world;
 
 static int open_world(void **state)
@@ -127,6 +129,31 @@ static void test_flow_window_of_one_byte(void **state)
     sup_free(tap);
 }
 
+/* Bytes that a process has written so far, as the kernel counts them. */
+static uint64_t written_by(int64_t pid)
+{
+    char path[64], line[128];
+    uint64_t bytes = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%lld/io", (long long)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "wchar: ", 7) == 0)
+            bytes = strtoull(line + 7, NULL, 10);
+    }
+    (void)fclose(file);
+    return bytes;
+}
+
+static void wait_until_written(int64_t pid, uint64_t bytes)
+{
+    uint64_t deadline_ms = sup_now_ms() + SUP_DEADLINE_MS;
+    while (written_by(pid) < bytes) {
+        assert_true(sup_now_ms() < deadline_ms);
+        (void)sched_yield();
+    }
+}
+
 /* One that waits does not hold the others up, nor its own requests. */
 static void test_flow_one_stopped_session_stops_no_other(void **state)
 {
@@ -137,8 +164,10 @@ static void test_flow_one_stopped_session_stops_no_other(void **state)
     spec.window_bytes = 65536;
     for (int i = 0; i < 10; i++)
         stopped[i] = sup_start_held(&world, &spec);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
         sup_wait_bytes(stopped[i], SESS_STDOUT, 65536);
+        wait_until_written(stopped[i]->os_pid, 2 * 65536); /* its pipe is full */
+    }
     struct sup_tap *tap = sup_run(&world, &spec);
     expect_pattern(tap, SESS_STDOUT, 3000000);
     sup_free(tap);

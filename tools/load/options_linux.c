@@ -69,18 +69,24 @@ static const struct option long_options[] = {
 };
 
 /* A whole number from 1 to most. Returns 0 or LOAD_FAILED, said. */
-static int read_number(const char *text, unsigned most, const char *option, unsigned *out_number)
+static int read_number_from(unsigned least, const char *text, unsigned most, const char *option,
+                            unsigned *out_number)
 {
     char *end;
     unsigned long number;
 
     errno = 0;
     number = strtoul(text, &end, 10);
-    if (errno != 0 || !isdigit((unsigned char)text[0]) || *end != '\0' || number < 1 ||
+    if (errno != 0 || !isdigit((unsigned char)text[0]) || *end != '\0' || number < least ||
         number > most)
-        return load_say("--%s wants a number from 1 to %u, not `%s`", option, most, text);
+        return load_say("--%s wants a number from %u to %u, not `%s`", option, least, most, text);
     *out_number = (unsigned)number;
     return 0;
+}
+
+static int read_number(const char *text, unsigned most, const char *option, unsigned *out_number)
+{
+    return read_number_from(1, text, most, option, out_number);
 }
 
 static int read_sessions(const char *text, struct load_options *options)
@@ -237,7 +243,7 @@ static int read_option(int code, char *value, struct load_options *options)
     case OPTION_QUIET:
         return read_number(value, 3600, "quiet", &options->quiet_seconds);
     case OPTION_STORMS:
-        return read_number(value, 100000, "storms", &options->storms);
+        return read_number_from(0, value, 100000, "storms", &options->storms);
     case OPTION_LET_GO:
         return read_number(value, 3600, "let-go", &options->let_go_seconds);
     case OPTION_ONLY:

@@ -51,6 +51,10 @@ uint64_t load_proc_private_bytes(const struct load_proc_set *set);
 /* Children of the set's processes that are dead and not yet waited for. */
 unsigned load_proc_zombies(const struct load_proc_set *set);
 
+/* Whether the process and all that descend from it wait for something, or have ended: none of them
+ * runs, or would if it had a processor. Only of a process's first thread. */
+bool load_proc_is_at_rest(pid_t root);
+
 /* The process that listens on the local TCP port, or -1 if none can be found. */
 pid_t load_proc_listener(unsigned port);
 

@@ -1,6 +1,6 @@
 /*
- * Finding things in /proc: who listens on a port, whose children are dead, how many
- * pseudoterminals are left.
+ * Finding things in /proc: who listens on a port, whose children are dead, whether anybody runs,
+ * how many pseudoterminals are left.
  */
 #include "tools/load/proc.h"
 #include "tools/load/proc_files.h"
@@ -31,6 +31,40 @@ unsigned load_proc_zombies(const struct load_proc_set *set)
 
     load_proc_each(count_zombie, &zombies);
     return zombies.count;
+}
+
+struct runner_search {
+    pid_t root;
+    bool is_found;
+};
+
+static bool descends(pid_t pid, pid_t parent, pid_t root)
+{
+    struct load_proc_stat stat = {.parent = parent};
+
+    while (pid != root && stat.parent > 1) {
+        pid = stat.parent;
+        if (!load_proc_read_stat(pid, &stat))
+            break;
+    }
+    return pid == root;
+}
+
+static void find_runner(void *context, pid_t pid, const struct load_proc_stat *stat)
+{
+    struct runner_search *search = context;
+    bool waits = stat->state == 'S' || stat->state == 'Z' || stat->state == 'X';
+
+    if (!waits && descends(pid, stat->parent, search->root))
+        search->is_found = true;
+}
+
+bool load_proc_is_at_rest(pid_t root)
+{
+    struct runner_search search = {.root = root};
+
+    load_proc_each(find_runner, &search);
+    return !search.is_found;
 }
 
 /* The inode of the socket that listens on the port, from one of the tables of /proc/net; 0: none.
