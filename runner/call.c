@@ -72,7 +72,7 @@ void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t ke
 {
     call->proc = run_proc_ref(proc);
     call->write_key = key;
-    run_recent_add(&proc->write_ids, key, 0);
+    run_recent_add(&proc->write_ids, key);
 }
 
 void run_call_free(struct run_call *call)

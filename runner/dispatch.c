@@ -100,13 +100,16 @@ static bool has_greeted(struct run_request *request)
     return request->conn->tenure != NULL;
 }
 
+struct wire_msg_gone run_dispatch_gone(const struct run_request *request,
+                                       struct wire_span process_id)
+{
+    return (struct wire_msg_gone){.reason = run_tombstone_why(request->conn->tenure, process_id)};
+}
+
 void run_dispatch_refuse_process(struct run_request *request, struct wire_span process_id)
 {
-    struct run_reply reply;
-    bool expired = run_tombstone_is_expired(request->conn->tenure, process_id);
-    wire_rpc_write_unknown_process(run_reply_begin(&reply, request->conn), request->id, process_id,
-                                   expired ? "expired" : "neverExisted");
-    run_reply_send(&reply);
+    struct wire_msg_gone gone = run_dispatch_gone(request, process_id);
+    run_reply_gone(request->conn, request->id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, process_id, &gone);
 }
 
 /* ---- Requests ---- */

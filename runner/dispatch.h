@@ -6,6 +6,7 @@
 #define RUN_DISPATCH_H
 
 #include "runner/conn.h"
+#include "wire/msg_gone.h"
 #include "wire/msg_method.h"
 #include "wire/msg_parser.h"
 #include "wire/rpc_message.h"
@@ -35,6 +36,10 @@ void run_dispatch_stop(struct run_conn *conn, bool force);
 
 /* Answers a request whose params the parser refused. */
 void run_dispatch_refuse_params(struct run_request *request);
+
+/* What is told of a process that is not in the table: its time is over, or it never was. */
+struct wire_msg_gone run_dispatch_gone(const struct run_request *request,
+                                       struct wire_span process_id);
 
 /* Answers a request for a process that is not in the table, and says in `data` why: its time is
  * over, or it never was. */

@@ -5,8 +5,11 @@
 #include "runner/call.h"
 #include "runner/dispatch.h"
 #include "runner/labels.h"
+#include "runner/look.h"
 #include "runner/reply.h"
 #include "wire/msg_process.h"
+
+#include <assert.h>
 
 static void answer_done(struct run_conn *conn, struct wire_span id)
 {
@@ -17,10 +20,19 @@ static void answer_done(struct run_conn *conn, struct wire_span id)
 
 /* ---- Signal ---- */
 
+static void answer_signal(struct run_conn *conn, struct wire_span id,
+                          const struct wire_msg_gone *gone)
+{
+    struct run_reply reply;
+    wire_msg_process_signal_reply(run_reply_begin(&reply, conn), id, gone);
+    run_reply_send(&reply);
+}
+
 static void signal_answered(struct sess_request *request)
 {
     struct run_call *call = run_call_of(request);
-    answer_done(call->conn, run_call_id(call));
+    struct wire_msg_gone gone = run_look_gone(request->session);
+    answer_signal(call->conn, run_call_id(call), &gone);
     run_call_free(call);
 }
 
@@ -46,7 +58,8 @@ void run_process_signal(struct run_request *request)
     }
     struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
     if (proc == NULL) {
-        answer_done(request->conn, request->id);
+        struct wire_msg_gone gone = run_dispatch_gone(request, asked.process_id);
+        answer_signal(request->conn, request->id, &gone);
         return;
     }
     struct run_call *call = run_call_new(request->conn, SESS_REQUEST_INTERRUPT, request->id,
@@ -57,17 +70,21 @@ void run_process_signal(struct run_request *request)
 
 /* ---- Terminate ---- */
 
-static void answer_terminate(struct run_conn *conn, struct wire_span id, bool was_running)
+static void answer_terminate(struct run_conn *conn, struct wire_span id,
+                             const struct wire_msg_gone *gone)
 {
     struct run_reply reply;
-    wire_msg_process_terminate_reply(run_reply_begin(&reply, conn), id, was_running);
+    wire_msg_process_terminate_reply(run_reply_begin(&reply, conn), id,
+                                     gone->reason == WIRE_MSG_GONE_NOT, gone);
     run_reply_send(&reply);
 }
 
 static void terminate_answered(struct sess_request *request)
 {
     struct run_call *call = run_call_of(request);
-    answer_terminate(call->conn, run_call_id(call), request->was_running);
+    struct wire_msg_gone gone = run_look_gone(request->session);
+    assert(request->was_running == (gone.reason == WIRE_MSG_GONE_NOT));
+    answer_terminate(call->conn, run_call_id(call), &gone);
     run_call_free(call);
 }
 
@@ -105,21 +122,37 @@ void run_process_terminate(struct run_request *request)
         return;
     }
     struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
-    if (proc == NULL)
-        answer_terminate(request->conn, request->id, false);
-    else
+    if (proc != NULL) {
         terminate_one(request, proc, &asked);
+        return;
+    }
+    struct wire_msg_gone gone = run_dispatch_gone(request, asked.process_id);
+    answer_terminate(request->conn, request->id, &gone);
 }
 
 /* ---- The end of input, and the size of a terminal ---- */
+
+/* The program has exited, or its start has failed. */
+static void refuse_gone(const struct run_call *call, const struct wire_msg_gone *gone)
+{
+    struct wire_span id = run_call_id(call);
+    if (gone->reason == WIRE_MSG_GONE_NEVER_EXISTED)
+        run_reply_gone(call->conn, id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, run_call_name(call), gone);
+    else
+        run_reply_gone(call->conn, id, WIRE_RPC_TEXT_INVALID_REQUEST,
+                       wire_span_text(sess_error_text(SESS_E_EXITED)), gone);
+}
 
 /* What a session says to one of the two below. */
 static void control_answered(struct sess_request *request)
 {
     struct run_call *call = run_call_of(request);
     struct wire_span id = run_call_id(call);
+    struct wire_msg_gone gone = run_look_gone(request->session);
     if (request->result == 0)
         answer_done(call->conn, id);
+    else if (request->result == SESS_E_EXITED)
+        refuse_gone(call, &gone);
     else if (request->result == SESS_E_NOT_TTY)
         run_reply_text(call->conn, id, WIRE_RPC_TEXT_NO_TERMINAL, run_call_name(call));
     else if (request->result == SESS_E_STARTING)

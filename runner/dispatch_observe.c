@@ -23,8 +23,7 @@ static void find_process(struct run_observer *observer, struct run_tenure *tenur
     uint64_t most = tenure->server->options->max_observers;
     struct sess_session *session = sess_table_find(&tenure->table, (const char *)id.data, id.size);
     if (session == NULL) {
-        run_observer_refuse_unknown(
-            observer, run_tombstone_is_expired(tenure, id) ? "expired" : "neverExisted");
+        run_observer_refuse_unknown(observer, run_tombstone_why(tenure, id));
         return;
     }
     struct run_proc *proc = sess_session_context(session);

@@ -5,6 +5,7 @@
 #include "runner/call.h"
 #include "runner/dispatch.h"
 #include "runner/labels.h"
+#include "runner/look.h"
 #include "runner/reply.h"
 #include "runner/server.h"
 #include "runner/start.h"
@@ -96,16 +97,25 @@ void run_process_start(struct run_request *request)
 
 /* ---- Write ---- */
 
-static enum wire_msg_write_status status_of(int result)
+/* What became of a write that was answered so; gone is what is told of the process. */
+static enum wire_msg_write_status status_of(int result, const struct wire_msg_gone *gone)
 {
-    switch (result) {
-    case 0:
+    if (result == 0)
         return WIRE_MSG_WRITE_ACCEPTED;
-    case SESS_E_STARTING:
+    if (result == SESS_E_STARTING)
         return WIRE_MSG_WRITE_STARTING;
-    default:
-        return WIRE_MSG_WRITE_STDIN_CLOSED;
-    }
+    if (gone->reason == WIRE_MSG_GONE_NEVER_EXISTED)
+        return WIRE_MSG_WRITE_UNKNOWN_PROCESS; /* it waited for a start that failed */
+    return WIRE_MSG_WRITE_STDIN_CLOSED;
+}
+
+static void write_status(struct wire_json_writer *writer, const struct sess_request *request,
+                         struct wire_span id)
+{
+    struct wire_msg_gone gone = {0};
+    if (request->result != 0)
+        gone = run_look_gone(request->session);
+    wire_msg_process_write_reply(writer, id, status_of(request->result, &gone), &gone);
 }
 
 static void write_answered(struct sess_request *request)
@@ -121,28 +131,30 @@ static void write_answered(struct sess_request *request)
         wire_rpc_write_text(writer, id, WIRE_RPC_TEXT_INVALID_PARAMS,
                             wire_span_text("`chunk` is larger than one write may be"));
     else
-        wire_msg_process_write_reply(writer, id, status_of(request->result));
+        write_status(writer, request, id);
     run_call_free(call); /* first: whoever repeats the write then finds its id forgotten */
     run_reply_send(&reply);
     run_conn_unref(conn);
 }
 
-static void answer_write(struct run_request *request, enum wire_msg_write_status status)
+static void answer_write(struct run_request *request, enum wire_msg_write_status status,
+                         const struct wire_msg_gone *gone)
 {
     struct run_reply reply;
-    wire_msg_process_write_reply(run_reply_begin(&reply, request->conn), request->id, status);
+    wire_msg_process_write_reply(run_reply_begin(&reply, request->conn), request->id, status, gone);
     run_reply_send(&reply);
 }
 
 static void write_to(struct run_request *request, struct run_proc *proc,
                      const struct wire_msg_process_write *asked)
 {
+    static const struct wire_msg_gone not_asked = {0};
     struct run_write write = {
         .name = asked->process_id, .chunk = &asked->chunk, .answer = write_answered};
     if (asked->write_id.data != NULL)
         write.key = run_recent_key(proc->tenure->seed, asked->write_id);
-    if (write.key != 0 && run_recent_has(&proc->write_ids, write.key, 0))
-        answer_write(request, WIRE_MSG_WRITE_ACCEPTED); /* a repeat: it was written */
+    if (write.key != 0 && run_recent_has(&proc->write_ids, write.key))
+        answer_write(request, WIRE_MSG_WRITE_ACCEPTED, &not_asked); /* a repeat: it was written */
     else
         run_write(request, proc, &write);
 }
@@ -155,8 +167,10 @@ void run_process_write(struct run_request *request)
         return;
     }
     struct run_proc *proc = run_proc_find(request->conn, asked.process_id);
-    if (proc == NULL)
-        answer_write(request, WIRE_MSG_WRITE_UNKNOWN_PROCESS);
-    else
+    if (proc != NULL) {
         write_to(request, proc, &asked);
+        return;
+    }
+    struct wire_msg_gone gone = run_dispatch_gone(request, asked.process_id);
+    answer_write(request, WIRE_MSG_WRITE_UNKNOWN_PROCESS, &gone);
 }

@@ -81,6 +81,14 @@ static void refuse(struct read_call *call, enum wire_rpc_text text, struct wire_
     end_call(call);
 }
 
+/* Its start has failed. */
+static void refuse_unknown(struct read_call *call, struct wire_span name)
+{
+    static const struct wire_msg_gone never = {.reason = WIRE_MSG_GONE_NEVER_EXISTED};
+    run_reply_gone(call->conn, id_of(call), WIRE_RPC_TEXT_UNKNOWN_PROCESS, name, &never);
+    end_call(call);
+}
+
 /* The frame tells, once it was sent, what the client does not miss any more. */
 static void mark_frame(struct read_call *call, struct run_frame *frame, uint64_t known_seq)
 {
@@ -192,7 +200,7 @@ static void on_first(struct sess_request *request)
     if (view.state == SESS_STARTING)
         refuse(call, WIRE_RPC_TEXT_PROCESS_STARTING, name);
     else if (!call->proc->was_started)
-        refuse(call, WIRE_RPC_TEXT_UNKNOWN_PROCESS, name);
+        refuse_unknown(call, name);
     else if (call->reading.ask.wants_cursor && !is_possible(call, &view))
         refuse(call, WIRE_RPC_TEXT_INVALID_PARAMS,
                wire_span_text("`cursor` is none that process/read gave for this process"));

@@ -151,13 +151,14 @@ static void send_snapshot(struct run_conn *conn, const struct run_proc *proc, st
 
 static void snapshot_answered(struct sess_request *request)
 {
+    static const struct wire_msg_gone never = {.reason = WIRE_MSG_GONE_NEVER_EXISTED};
     struct run_call *call = run_call_of(request);
     const struct run_proc *proc = sess_session_context(request->session);
     if (proc->was_started)
         send_snapshot(call->conn, proc, run_call_id(call));
     else
-        run_reply_text(call->conn, run_call_id(call), WIRE_RPC_TEXT_UNKNOWN_PROCESS,
-                       run_call_name(call));
+        run_reply_gone(call->conn, run_call_id(call), WIRE_RPC_TEXT_UNKNOWN_PROCESS,
+                       run_call_name(call), &never);
     run_call_free(call);
 }
 

@@ -47,10 +47,8 @@ static void reply_unknown(struct run_conn *conn, struct wire_span id,
 {
     size_t size = 0;
     const char *name = sess_session_id(session, &size);
-    struct run_reply reply;
-    wire_rpc_write_unknown_process(run_reply_begin(&reply, conn), id, wire_span_of(name, size),
-                                   "neverExisted");
-    run_reply_send(&reply);
+    struct wire_msg_gone gone = run_look_gone(session);
+    run_reply_gone(conn, id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, wire_span_of(name, size), &gone);
 }
 
 static void watch_answered(struct sess_request *request)

@@ -16,8 +16,9 @@
  * list of what waits, after every watch was answered.
  */
 #include "runner/dispatch.h"
-#include "runner/proc.h"
+#include "runner/look.h"
 #include "runner/reply.h"
+#include "runner/tombstone.h"
 #include "sessions/watch.h"
 #include "wire/msg_output.h"
 #include "wire/msg_wait.h"
@@ -36,8 +37,9 @@ enum {
 struct any_item {
     struct sess_watch watch;
     struct any_call *call;
-    struct run_proc *proc;    /* one reference; NULL: unknown */
-    struct wire_span id_json; /* the proc's, or at the end of the call */
+    struct run_proc *proc;     /* one reference; NULL: unknown */
+    struct wire_span id_json;  /* the proc's, or at the end of the call */
+    struct wire_msg_gone gone; /* what is told of the process if it does not run */
 };
 
 struct any_call {
@@ -88,6 +90,8 @@ static void write_reply(struct wire_json_writer *writer, const void *context)
             ready.next_seq = item->watch.next_seq;
         ready.match_seq = item->watch.match_seq;
         ready.match_offset = item->watch.match_offset;
+        if (ready.reason != WIRE_MSG_READY_OUTPUT && ready.reason != WIRE_MSG_READY_MATCH)
+            ready.gone = item->gone;
         wire_msg_wait_any_ready(writer, &ready);
         timed_out = false;
     }
@@ -151,6 +155,7 @@ static void watch_answered(struct sess_request *request)
 {
     struct any_item *item = request->context;
     struct any_call *call = item->call;
+    item->gone = run_look_gone(request->session);
     if (!call->only_looks)
         raise_flags(call, DECIDED);
     count_answer(call);
@@ -204,6 +209,8 @@ static bool fill_item(struct any_item *item, struct run_conn *conn,
     if (proc == NULL) {
         size_t size = wire_msg_id_json(asked->process_id, NULL, 0);
         item->proc = NULL;
+        item->gone =
+            (struct wire_msg_gone){.reason = run_tombstone_why(conn->tenure, asked->process_id)};
         item->id_json = wire_span_of(*at, size);
         *at += wire_msg_id_json(asked->process_id, *at, size);
         return false;

@@ -40,6 +40,18 @@ void run_look_record(const struct sess_view *view, struct wire_msg_record *out)
     memcpy(out->bytes_out, record->bytes_out, sizeof(out->bytes_out));
 }
 
+struct wire_msg_gone run_look_gone(const struct sess_session *session)
+{
+    struct sess_view view;
+    sess_session_view(session, &view);
+    if (view.record.exited)
+        return (struct wire_msg_gone){.reason = WIRE_MSG_GONE_EXITED,
+                                      .exit_code = view.record.exit_code,
+                                      .ended_by = sess_ender_text(view.record.ender)};
+    return (struct wire_msg_gone){.reason = view.state == SESS_GONE ? WIRE_MSG_GONE_NEVER_EXISTED
+                                                                    : WIRE_MSG_GONE_NOT};
+}
+
 static const char *state_text(enum sess_state state)
 {
     return sess_state_text(state == SESS_GONE ? SESS_CLOSED : state);

@@ -85,7 +85,7 @@ enum run_file_result {
 
 enum { RUN_METRICS_FILE_METHODS = 13 }; /* those of wire/msg_fs.h, in their order */
 
-enum { RUN_METRICS_CONN_STATES = 7, RUN_METRICS_LISTEN_KINDS = 3 };
+enum { RUN_METRICS_CONN_STATES = 7, RUN_METRICS_LISTEN_KINDS = 3, RUN_METRICS_RING_PARTS = 2 };
 
 /* The runner's own numbers; each begins a range, see struct run_metrics_view. */
 enum run_count {
@@ -99,10 +99,11 @@ enum run_count {
     RUN_COUNT_QUEUED_BYTES = RUN_COUNT_REFUSALS + RUN_REFUSALS,           /* by class, a gauge */
     RUN_COUNT_QUEUED_FRAMES = RUN_COUNT_QUEUED_BYTES + RUN_FRAME_CLASSES, /* the same */
     RUN_COUNT_WRITING = RUN_COUNT_QUEUED_FRAMES + RUN_FRAME_CLASSES,      /* a gauge */
+    RUN_COUNT_RING_BYTES, /* by part of the resume rings, a gauge */
+    RUN_COUNT_OBSERVERS = RUN_COUNT_RING_BYTES + RUN_METRICS_RING_PARTS, /* a gauge */
     RUN_COUNT_DELIVERED,
     RUN_COUNT_DROPPED,     /* output whose connection ended first */
     RUN_COUNT_UNENCODABLE, /* output that no memory was left for */
-    RUN_COUNT_OBSERVERS,   /* a gauge */
     RUN_COUNT_OBSERVED,    /* bytes queued for them */
     RUN_COUNT_GAPS,
     RUN_COUNT_GAP_BYTES,

@@ -44,6 +44,7 @@ static words enders = {"by=\"itself\"",       "by=\"client\"",     "by=\"disconn
 static words streams = {"stream=\"stdout\"", "stream=\"stderr\"", "stream=\"pty\""};
 static words undelivered = {"reason=\"disconnected\"", "reason=\"no_memory\""};
 static words classes = {"class=\"reply\"", "class=\"output\"", "class=\"observed\""};
+static words ring_parts = {"part=\"sent\"", "part=\"missed\""};
 static words conn_states = {"state=\"checking\"", "state=\"sniffing\"", "state=\"handshake\"",
                             "state=\"open\"",     "state=\"ending\"",   "state=\"lingering\"",
                             "state=\"closing\""};
@@ -90,6 +91,7 @@ _Static_assert(sizeof(start_results) / sizeof(char *) == RUN_START_RESULTS, "all
 _Static_assert(sizeof(enders) / sizeof(char *) == SESS_ENDERS - SESS_ENDER_ITSELF, "all enders");
 _Static_assert(sizeof(streams) / sizeof(char *) == SESS_STREAMS, "all streams");
 _Static_assert(sizeof(classes) / sizeof(char *) == RUN_FRAME_CLASSES, "all classes");
+_Static_assert(sizeof(ring_parts) / sizeof(char *) == RUN_METRICS_RING_PARTS, "both parts");
 _Static_assert(sizeof(conn_states) / sizeof(char *) == RUN_METRICS_CONN_STATES, "all states");
 _Static_assert(sizeof(listeners) / sizeof(char *) == RUN_METRICS_LISTEN_KINDS, "all kinds");
 _Static_assert(sizeof(cuts) / sizeof(char *) == RUN_CUTS, "all reasons");
@@ -175,6 +177,8 @@ const struct run_metric_row run_metric_table[] = {
      COUNT(QUEUED_BYTES)},
     {"queue_frames", GAUGE, "Frames that wait to be sent to clients.", LABELS(classes),
      COUNT(QUEUED_FRAMES)},
+    {"resume_ring_bytes", GAUGE, "Bytes of output that clients have not acknowledged.",
+     LABELS(ring_parts), COUNT(RING_BYTES)},
     {"refused_total", COUNTER, "Connections and HTTP requests refused, by reason.",
      LABELS(refusals), COUNT(REFUSALS)},
     {"no_capacity_total", COUNTER, "Starts refused with error -32021, by resource.",

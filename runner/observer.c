@@ -386,13 +386,12 @@ void run_observer_refuse(struct run_observer *observer, enum wire_rpc_text text,
     run_observer_unref(observer);
 }
 
-void run_observer_refuse_unknown(struct run_observer *observer, const char *reason)
+void run_observer_refuse_unknown(struct run_observer *observer, enum wire_msg_gone_reason reason)
 {
-    struct run_reply reply;
+    struct wire_msg_gone gone = {.reason = reason};
     give_up(observer);
-    wire_rpc_write_unknown_process(run_reply_begin(&reply, observer->conn), observer->request_id,
-                                   observer->process_id, reason);
-    run_reply_send(&reply);
+    run_reply_gone(observer->conn, observer->request_id, WIRE_RPC_TEXT_UNKNOWN_PROCESS,
+                   observer->process_id, &gone);
     run_observer_unref(observer);
 }
 
@@ -450,7 +449,7 @@ static void on_attach(struct sess_request *request)
     struct sess_view view;
     sess_session_view(request->session, &view);
     if (!proc->was_started || proc->takes_no_observers) {
-        run_observer_refuse_unknown(observer, "neverExisted");
+        run_observer_refuse_unknown(observer, WIRE_MSG_GONE_NEVER_EXISTED);
     } else if (observer->after_seq >= view.next_seq) {
         run_observer_refuse(observer, WIRE_RPC_TEXT_INVALID_PARAMS,
                             wire_span_text("`afterSeq` is none that this process has reached"));

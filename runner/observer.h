@@ -32,6 +32,7 @@
 
 #include "runner/proc.h"
 #include "runner/source.h"
+#include "wire/msg_gone.h"
 #include "wire/rpc_errors.h"
 
 enum { RUN_OBSERVER_TURN_BYTES = 256 * 1024 }; /* encoded; then others have the session's strand */
@@ -96,7 +97,7 @@ void run_observer_found(struct run_observer *observer, struct run_proc *proc);
 /* It is not to be: answers its request, and takes the reference. Any strand that has it. */
 void run_observer_refuse(struct run_observer *observer, enum wire_rpc_text text,
                          struct wire_span argument);
-void run_observer_refuse_unknown(struct run_observer *observer, const char *reason);
+void run_observer_refuse_unknown(struct run_observer *observer, enum wire_msg_gone_reason reason);
 void run_observer_refuse_full(struct run_observer *observer, const char *resource, uint64_t need);
 
 /* Ends it, once; later calls say nothing new. On the connection's strand. */

@@ -354,7 +354,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->is_sandboxed = start->spec->wrap != NULL;
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
     proc->window_bytes = run_conn_window_bytes(conn);
-    run_ring_init(&proc->ring, run_conn_may_be_resumed(conn));
+    run_ring_init(&proc->ring, run_conn_may_be_resumed(conn), conn->metrics);
     atomic_init(&proc->fit_is_posted, false);
     atomic_init(&proc->observer_count, 0);
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);

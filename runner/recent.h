@@ -26,13 +26,13 @@ uint64_t run_recent_key(uint64_t seed, struct wire_span name);
 void run_recent_init(struct run_recent *recent);
 void run_recent_deinit(struct run_recent *recent);
 
-/* Whether the key was added at since_ns or later, and not forgotten. */
-bool run_recent_has(const struct run_recent *recent, uint64_t key, uint64_t since_ns);
+/* Whether the key was added, and not forgotten. */
+bool run_recent_has(const struct run_recent *recent, uint64_t key);
 
 /* Adds a key; the oldest gives way at the limit, or where memory is short. */
-void run_recent_add(struct run_recent *recent, uint64_t key, uint64_t now_ns);
+void run_recent_add(struct run_recent *recent, uint64_t key);
 
-/* Forgets a key. */
+/* Forgets a key: the newest of that name. */
 void run_recent_forget(struct run_recent *recent, uint64_t key);
 
 #endif

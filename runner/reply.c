@@ -48,6 +48,14 @@ void run_reply_text(struct run_conn *conn, struct wire_span id, enum wire_rpc_te
     run_reply_send(&reply);
 }
 
+void run_reply_gone(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
+                    struct wire_span argument, const struct wire_msg_gone *gone)
+{
+    struct run_reply reply;
+    wire_msg_gone_refuse(run_reply_begin(&reply, conn), id, text, argument, gone);
+    run_reply_send(&reply);
+}
+
 void run_reply_shortage(struct wire_json_writer *writer, struct wire_span id,
                         const struct sess_shortage *shortage)
 {

@@ -7,6 +7,7 @@
 
 #include "runner/conn.h"
 #include "sessions/error.h"
+#include "wire/msg_gone.h"
 #include "wire/rpc_errors.h"
 #include "wire/rpc_writer.h"
 
@@ -34,6 +35,10 @@ void run_reply_send_counted(struct run_conn *conn, run_reply_write *write, const
 /* Sends the error that a text of the table stands for. */
 void run_reply_text(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
                     struct wire_span argument);
+
+/* The same, and what is told of a process that does not run as its data. */
+void run_reply_gone(struct run_conn *conn, struct wire_span id, enum wire_rpc_text text,
+                    struct wire_span argument, const struct wire_msg_gone *gone);
 
 /* Writes the error of a resource that is used up. */
 void run_reply_shortage(struct wire_json_writer *writer, struct wire_span id,

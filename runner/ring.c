@@ -4,12 +4,17 @@
  */
 #include "runner/ring.h"
 
+#include "runner/metrics.h"
+
 #include <assert.h>
 #include <string.h>
 
-void run_ring_init(struct run_ring *ring, bool is_on)
+_Static_assert((int)RUN_RING_PARTS == (int)RUN_METRICS_RING_PARTS, "each part is counted");
+
+void run_ring_init(struct run_ring *ring, bool is_on, struct run_metrics *metrics)
 {
     memset(ring, 0, sizeof(*ring));
+    ring->metrics = metrics;
     ring->is_on = is_on;
     atomic_init(&ring->owed, 0);
     atomic_init(&ring->acked, 0);
@@ -17,10 +22,26 @@ void run_ring_init(struct run_ring *ring, bool is_on)
     atomic_init(&ring->read_seq, 0);
 }
 
+static void count_part(struct run_ring *ring, enum run_ring_part part, uint64_t bytes)
+{
+    uint64_t more = bytes - ring->counted[part]; /* or less: the sum wraps */
+    ring->counted[part] = bytes;
+    if (more != 0)
+        run_metrics_add(ring->metrics, RUN_COUNT_RING_BYTES + part, more);
+}
+
+/* Tells the metrics what has come and gone: at the end of whatever changes a part. */
+static void count(struct run_ring *ring)
+{
+    count_part(ring, RUN_RING_SENT, ring->sent.kept_bytes);
+    count_part(ring, RUN_RING_MISSED, ring->missed.kept_bytes);
+}
+
 void run_ring_deinit(struct run_ring *ring)
 {
     sess_part_clear(&ring->missed, &sess_memory_libc);
     sess_part_clear(&ring->sent, &sess_memory_libc);
+    count(ring);
 }
 
 /* Drops the oldest chunk; returns its bytes. */
@@ -78,6 +99,7 @@ void run_ring_push(struct run_ring *ring, const struct sess_chunk *chunk, uint64
     if (sess_part_push(&ring->sent, &sess_memory_libc, chunk, 0, chunk->slice.size_bytes) != 0)
         sess_part_clear(&ring->sent, &sess_memory_libc);
     trim_sent(ring);
+    count(ring);
 }
 
 bool run_ring_is_crowded(const struct run_ring *ring)
@@ -106,6 +128,7 @@ void run_ring_known(struct run_ring *ring, struct sess_session *session, uint64_
 {
     ring->was_asked = true;
     drop_missed(ring, session, seq);
+    count(ring);
 }
 
 void run_ring_gave(struct run_ring *ring, uint64_t seq)
@@ -120,6 +143,7 @@ void run_ring_fit(struct run_ring *ring, struct sess_session *session)
         ring->was_asked = true; /* it has its reply, and goes on from there */
     drop_missed(ring, session, atomic_load(&ring->read_seq));
     trim_sent(ring);
+    count(ring);
 }
 
 /* Moves what was sent behind what was missed. Without memory what is older is lost. */
@@ -151,6 +175,7 @@ void run_ring_bind(struct run_ring *ring, struct sess_session *session)
     struct sess_view view;
     trim_sent(ring);
     merge(ring);
+    count(ring);
     ring->given_seq = 0;
     atomic_store(&ring->owed, 0);
     atomic_store(&ring->acked, 0);
@@ -170,6 +195,7 @@ bool run_ring_lose_patience(struct run_ring *ring, struct sess_session *session)
     if (was_asked || is_under_way || ring->missed.count == 0)
         return ring->missed.count > 0;
     drop_missed(ring, session, UINT64_MAX);
+    count(ring);
     return false;
 }
 

@@ -28,6 +28,11 @@
 #include "sessions/part.h"
 #include "sessions/request.h"
 
+struct run_metrics;
+
+/* The parts of a ring, as they are counted. */
+enum run_ring_part { RUN_RING_SENT, RUN_RING_MISSED, RUN_RING_PARTS };
+
 enum {
     /* As many events as Codex's client buffers: with more on the way at once it falls behind
      * itself, reads again what it has acknowledged, and may find it gone. A program that writes
@@ -37,6 +42,8 @@ enum {
 };
 
 struct run_ring {
+    struct run_metrics *metrics;
+    uint64_t counted[RUN_RING_PARTS]; /* bytes that the metrics have of it */
     bool is_on;
     bool was_asked;            /* somebody read since the last look */
     uint64_t given_seq;        /* of missed, everything up to it is in replies on their way */
@@ -56,10 +63,10 @@ struct run_piece {
     const uint8_t *data; /* valid until the ring or what is retained changes */
 };
 
-/* An empty ring. Any thread, before the session starts. */
-void run_ring_init(struct run_ring *ring, bool is_on);
+/* An empty ring, whose bytes are counted in metrics. Any thread, before the session starts. */
+void run_ring_init(struct run_ring *ring, bool is_on, struct run_metrics *metrics);
 
-/* Frees what it holds. When nobody else has it any more. */
+/* Frees what it holds. When nobody else has it any more; any thread. */
 void run_ring_deinit(struct run_ring *ring);
 
 /* Keeps a chunk for which the session is owed so many bytes. Without memory it keeps nothing older

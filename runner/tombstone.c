@@ -9,14 +9,14 @@
 #include <assert.h>
 
 /* What is remembered of the oldest is its id alone. */
-static void expire_oldest(struct run_tenure *tenure, uint64_t now_ns)
+static void expire_oldest(struct run_tenure *tenure)
 {
     struct run_proc *proc = tenure->tombs_oldest;
     tenure->tombs_oldest = proc->tomb_next;
     if (tenure->tombs_oldest == NULL)
         tenure->tombs_newest = NULL;
     tenure->tombs_count--;
-    run_recent_add(&tenure->expired, proc->id_key, now_ns);
+    run_recent_add(&tenure->expired, proc->id_key);
     run_proc_leave_table(proc);
 }
 
@@ -25,7 +25,7 @@ void run_tombstones_sweep(struct run_tenure *tenure)
     uint64_t now_ns = iocp_now_ns(tenure->strand.port);
     uint64_t ttl_ns = run_server_tombstone_ttl_ns(tenure->server);
     while (tenure->tombs_oldest != NULL && now_ns - tenure->tombs_oldest->gone_ns >= ttl_ns)
-        expire_oldest(tenure, now_ns);
+        expire_oldest(tenure);
 }
 
 void run_tombstone_add(struct run_proc *proc)
@@ -41,7 +41,7 @@ void run_tombstone_add(struct run_proc *proc)
     tenure->tombs_newest = proc;
     tenure->tombs_count++;
     if (tenure->tombs_count > RUN_TOMBSTONES_MAX)
-        expire_oldest(tenure, proc->gone_ns);
+        expire_oldest(tenure);
     run_tombstones_sweep(tenure);
 }
 
@@ -59,5 +59,5 @@ uint32_t run_tombstones_living(const struct run_tenure *tenure)
 bool run_tombstone_is_expired(const struct run_tenure *tenure, struct wire_span id)
 {
     return tenure->expired.count > 0 &&
-           run_recent_has(&tenure->expired, run_recent_key(tenure->seed, id), 0);
+           run_recent_has(&tenure->expired, run_recent_key(tenure->seed, id));
 }

@@ -13,6 +13,7 @@
 #define RUN_TOMBSTONE_H
 
 #include "runner/tenure.h"
+#include "wire/msg_gone.h"
 
 struct run_proc;
 
@@ -36,5 +37,13 @@ uint32_t run_tombstones_living(const struct run_tenure *tenure);
 
 /* Whether a process of this id was here and its tombstone's time is over. */
 bool run_tombstone_is_expired(const struct run_tenure *tenure, struct wire_span id);
+
+/* What is told of an id that is not in the table: EXPIRED or NEVER_EXISTED. */
+static inline enum wire_msg_gone_reason run_tombstone_why(const struct run_tenure *tenure,
+                                                          struct wire_span id)
+{
+    return run_tombstone_is_expired(tenure, id) ? WIRE_MSG_GONE_EXPIRED
+                                                : WIRE_MSG_GONE_NEVER_EXISTED;
+}
 
 #endif

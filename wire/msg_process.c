@@ -171,21 +171,38 @@ void wire_msg_process_start_reply(struct wire_json_writer *writer, struct wire_s
 }
 
 void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_span id,
-                                  enum wire_msg_write_status status)
+                                  enum wire_msg_write_status status,
+                                  const struct wire_msg_gone *gone)
 {
-    static const char *const results[] = {
-        [WIRE_MSG_WRITE_ACCEPTED] = "{\"status\":\"accepted\"}",
-        [WIRE_MSG_WRITE_UNKNOWN_PROCESS] = "{\"status\":\"unknownProcess\"}",
-        [WIRE_MSG_WRITE_STDIN_CLOSED] = "{\"status\":\"stdinClosed\"}",
-        [WIRE_MSG_WRITE_STARTING] = "{\"status\":\"starting\"}",
+    static const char *const words[] = {
+        [WIRE_MSG_WRITE_ACCEPTED] = "accepted",
+        [WIRE_MSG_WRITE_UNKNOWN_PROCESS] = "unknownProcess",
+        [WIRE_MSG_WRITE_STDIN_CLOSED] = "stdinClosed",
+        [WIRE_MSG_WRITE_STARTING] = "starting",
     };
-    assert((unsigned)status < COUNT(results));
-    wire_rpc_write_result(writer, id, wire_span_text(results[status]));
+    assert((unsigned)status < COUNT(words));
+    wire_rpc_begin_result(writer, id);
+    wire_json_writer_begin_object(writer);
+    wire_json_writer_key(writer, "status");
+    wire_json_writer_text(writer, words[status]);
+    wire_msg_gone_write(writer, gone);
+    wire_json_writer_end_object(writer);
+    wire_rpc_end(writer);
 }
 
 void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_span id)
 {
     wire_rpc_write_result(writer, id, wire_span_text("{}"));
+}
+
+void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id,
+                                   const struct wire_msg_gone *gone)
+{
+    wire_rpc_begin_result(writer, id);
+    wire_json_writer_begin_object(writer);
+    wire_msg_gone_write(writer, gone);
+    wire_json_writer_end_object(writer);
+    wire_rpc_end(writer);
 }
 
 void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
@@ -200,10 +217,15 @@ void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct w
 }
 
 void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
-                                      bool is_running)
+                                      bool is_running, const struct wire_msg_gone *gone)
 {
-    wire_rpc_write_result(
-        writer, id, wire_span_text(is_running ? "{\"running\":true}" : "{\"running\":false}"));
+    wire_rpc_begin_result(writer, id);
+    wire_json_writer_begin_object(writer);
+    wire_json_writer_key(writer, "running");
+    wire_json_writer_bool(writer, is_running);
+    wire_msg_gone_write(writer, gone);
+    wire_json_writer_end_object(writer);
+    wire_rpc_end(writer);
 }
 
 void wire_msg_process_terminate_all_reply(struct wire_json_writer *writer, struct wire_span id,

@@ -10,6 +10,7 @@
 
 #include "wire/json_writer.h"
 #include "wire/msg_chunk.h"
+#include "wire/msg_gone.h"
 #include "wire/msg_start.h"
 
 /* The params of process/write. */
@@ -96,20 +97,25 @@ enum wire_msg_write_status {
     WIRE_MSG_WRITE_STARTING,
 };
 
-/* Writes the reply {status}. */
+/* Writes the reply {status}, and what is told of a process that does not run. */
 void wire_msg_process_write_reply(struct wire_json_writer *writer, struct wire_span id,
-                                  enum wire_msg_write_status status);
+                                  enum wire_msg_write_status status,
+                                  const struct wire_msg_gone *gone);
 
-/* Writes the reply {}: of signal for one process, of closeStdin and of resize. */
+/* Writes the reply {}: of closeStdin and of resize. */
 void wire_msg_process_done_reply(struct wire_json_writer *writer, struct wire_span id);
+
+/* Writes the reply of signal for one process: {}, or what is told of one that does not run. */
+void wire_msg_process_signal_reply(struct wire_json_writer *writer, struct wire_span id,
+                                   const struct wire_msg_gone *gone);
 
 /* Writes the reply {count} of signal by labels: how many processes it was for. */
 void wire_msg_process_signal_all_reply(struct wire_json_writer *writer, struct wire_span id,
                                        uint64_t count);
 
-/* Writes the reply {running}. */
+/* Writes the reply {running}, and what is told of a process that does not run. */
 void wire_msg_process_terminate_reply(struct wire_json_writer *writer, struct wire_span id,
-                                      bool is_running);
+                                      bool is_running, const struct wire_msg_gone *gone);
 
 /*
  * Writes the reply {count, running} of terminate by labels: how many processes it was for, and how

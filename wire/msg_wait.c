@@ -184,6 +184,11 @@ void wire_msg_wait_any_ready(struct wire_json_writer *writer, const struct wire_
         wire_json_writer_key(writer, "matchOffset");
         wire_json_writer_uint64(writer, ready->match_offset);
     }
+    if (ready->reason == WIRE_MSG_READY_UNKNOWN) {
+        wire_json_writer_key(writer, "unknownReason");
+        wire_json_writer_text(writer, wire_msg_gone_text(ready->gone.reason));
+    }
+    wire_msg_gone_write_end(writer, &ready->gone);
     wire_json_writer_end_object(writer);
 }
 

@@ -6,6 +6,7 @@
 #ifndef WIRE_MSG_WAIT_H
 #define WIRE_MSG_WAIT_H
 
+#include "wire/msg_gone.h"
 #include "wire/msg_parser.h"
 #include "wire/msg_record.h"
 
@@ -64,6 +65,8 @@ struct wire_msg_ready {
     uint64_t next_seq;
     uint64_t match_seq;    /* MATCH only: the chunk that has the last byte of the match */
     uint64_t match_offset; /* in that chunk, of the byte behind the match: 1 or more */
+    /* UNKNOWN: EXPIRED or NEVER_EXISTED; EXITED and CLOSED: EXITED; else NOT */
+    struct wire_msg_gone gone;
 };
 
 /* Begins the reply; then each that is ready, then the end. */

@@ -144,18 +144,6 @@ void wire_rpc_write_queue_full(struct wire_json_writer *writer, struct wire_span
     wire_rpc_end_error(writer);
 }
 
-void wire_rpc_write_unknown_process(struct wire_json_writer *writer, struct wire_span id,
-                                    struct wire_span process_id, const char *reason)
-{
-    begin_error(writer, id, WIRE_RPC_TEXT_UNKNOWN_PROCESS, process_id);
-    wire_json_writer_key(writer, "data");
-    wire_json_writer_begin_object(writer);
-    wire_json_writer_key(writer, "reason");
-    wire_json_writer_text(writer, reason);
-    wire_json_writer_end_object(writer);
-    wire_rpc_end_error(writer);
-}
-
 void wire_rpc_write_no_capacity(struct wire_json_writer *writer, struct wire_span id,
                                 const char *resource, uint64_t have, uint64_t need)
 {

@@ -78,10 +78,6 @@ size_t wire_rpc_text_format(enum wire_rpc_text text, struct wire_span argument,
 void wire_rpc_write_text(struct wire_json_writer *writer, struct wire_span id,
                          enum wire_rpc_text text, struct wire_span argument);
 
-/* The error UNKNOWN_PROCESS, whose data says why as a word: {"reason": reason}. */
-void wire_rpc_write_unknown_process(struct wire_json_writer *writer, struct wire_span id,
-                                    struct wire_span process_id, const char *reason);
-
 /* The same for a message that could not be parsed: its id is unknown and -1 stands for it. */
 void wire_rpc_write_unparsable(struct wire_json_writer *writer, enum wire_rpc_text text,
                                struct wire_span argument);

@@ -10,7 +10,7 @@
 int main(int argc, char **argv)
 {
     char byte;
-    int fd = argc == 2 ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
+    int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
     (void)signal(SIGIO, SIG_IGN); /* the wish that it be given up */
     if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) != 0)
         return 1;

@@ -4,6 +4,8 @@
  */
 #include "runner/reading.h"
 
+#include "runner/metrics.h"
+
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +23,7 @@ struct sess_session {
 };
 
 static struct iocp_port *port;
+static struct run_metrics *metrics;
 static struct sess_session session;
 static struct sess_budget budget = {.limit_bytes = UINT64_MAX};
 static struct sess_headtail retained;
@@ -43,13 +46,18 @@ static int open_port(void **state)
 {
     int os_error;
     (void)state;
-    return iocp_port_open(NULL, &port, &os_error);
+    metrics = calloc(1, sizeof(*metrics));
+    if (metrics == NULL || iocp_port_open(NULL, &port, &os_error) != 0)
+        return -1;
+    metrics->port = port;
+    return 0;
 }
 
 static int close_port(void **state)
 {
     (void)state;
     iocp_port_close(port);
+    free(metrics);
     return 0;
 }
 
@@ -57,7 +65,7 @@ static void begin(size_t cap_bytes)
 {
     session.owed_bytes = 0;
     sess_headtail_init(&retained, cap_bytes, &budget, &sess_memory_libc);
-    run_ring_init(&ring, true);
+    run_ring_init(&ring, true, metrics);
     view = (struct sess_view){.state = SESS_RUNNING, .next_seq = 1, .retained = &retained};
     memset(&reading, 0, sizeof(reading));
 }

@@ -4,9 +4,12 @@
  */
 #include "runner/ring.h"
 
+#include "runner/metrics.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 /* after the above */
 #include <cmocka.h>
@@ -20,6 +23,7 @@ struct sess_session {
 
 static struct iocp_port *port;
 static struct sess_session session;
+static struct run_metrics *metrics;
 static struct run_ring ring;
 static uint64_t next_seq;
 
@@ -38,13 +42,18 @@ static int open_port(void **state)
 {
     int os_error;
     (void)state;
-    return iocp_port_open(NULL, &port, &os_error);
+    metrics = calloc(1, sizeof(*metrics));
+    if (metrics == NULL || iocp_port_open(NULL, &port, &os_error) != 0)
+        return -1;
+    metrics->port = port;
+    return 0;
 }
 
 static int close_port(void **state)
 {
     (void)state;
     iocp_port_close(port);
+    free(metrics);
     return 0;
 }
 
@@ -53,14 +62,31 @@ static int begin(void **state)
     (void)state;
     session.owed_bytes = 0;
     next_seq = 1;
-    run_ring_init(&ring, true);
+    run_ring_init(&ring, true, metrics);
     return 0;
+}
+
+/* What the metrics have of all rings: of the one that there is. */
+static uint64_t counted(enum run_ring_part part)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < IOCP_TALLY_PARTS; i++)
+        sum += atomic_load(&metrics->parts[i].counts[RUN_COUNT_RING_BYTES + part]);
+    return sum;
+}
+
+static void assert_is_counted(void)
+{
+    assert_int_equal(counted(RUN_RING_SENT), ring.sent.kept_bytes);
+    assert_int_equal(counted(RUN_RING_MISSED), ring.missed.kept_bytes);
 }
 
 static int end(void **state)
 {
     (void)state;
+    assert_is_counted();
     run_ring_deinit(&ring);
+    assert_int_equal(counted(RUN_RING_SENT) + counted(RUN_RING_MISSED), 0);
     return 0;
 }
 
@@ -74,6 +100,7 @@ static uint64_t push_charged(uint32_t size, uint64_t charged)
     session.owed_bytes += size + charged;
     run_ring_push(&ring, &chunk, size + charged);
     iocp_slice_unref(&slice);
+    assert_is_counted();
     return next_seq++;
 }
 
@@ -95,6 +122,7 @@ static void assert_holds(uint64_t first, uint64_t last)
         at = seq;
     }
     assert_false(run_ring_next(&ring, at, &piece));
+    assert_is_counted();
 }
 
 static void assert_is_empty(void)
@@ -104,6 +132,7 @@ static void assert_is_empty(void)
     assert_null(ring.missed.entries);
     assert_null(ring.sent.entries);
     assert_int_equal(sess_part_held(&ring.missed) + sess_part_held(&ring.sent), 0);
+    assert_is_counted();
 }
 
 static void test_ring_gives_back_what_is_acknowledged(void **state)
@@ -136,7 +165,7 @@ static void test_ring_has_no_memory_when_all_is_acknowledged(void **state)
 static void test_ring_that_is_off_holds_nothing(void **state)
 {
     (void)state;
-    run_ring_init(&ring, false);
+    run_ring_init(&ring, false, metrics);
     (void)push(CHUNK);
     assert_is_empty();
     assert_false(run_ring_acked(&ring, &session, CHUNK, 7));

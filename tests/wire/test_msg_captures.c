@@ -151,6 +151,9 @@ static void write_initialized(struct wire_json_writer *writer, struct wire_span 
     seen.initialized_replies++;
 }
 
+/* What servers that were recorded tell of processes that do not run. */
+static const struct wire_msg_gone nothing = {0};
+
 static struct wire_span id_json(const char *id, uint8_t out[256])
 {
     size_t size = wire_msg_id_json(wire_span_text(id), out, 256);
@@ -161,7 +164,7 @@ static struct wire_span id_json(const char *id, uint8_t out[256])
 static void write_status(struct wire_json_writer *writer, struct wire_span id, const char *status)
 {
     assert_string_equal(status, "accepted");
-    wire_msg_process_write_reply(writer, id, WIRE_MSG_WRITE_ACCEPTED);
+    wire_msg_process_write_reply(writer, id, WIRE_MSG_WRITE_ACCEPTED, &nothing);
     seen.status_replies++;
 }
 
@@ -239,7 +242,7 @@ static bool write_reply(struct wire_json_writer *writer, struct wire_span id, co
     } else if (text_of(result, "status")) {
         write_status(writer, id, text_of(result, "status"));
     } else if (running) {
-        wire_msg_process_terminate_reply(writer, id, json_is_true(running));
+        wire_msg_process_terminate_reply(writer, id, json_is_true(running), &nothing);
         seen.running_replies++;
     } else {
         return write_file_reply(writer, id, result);

@@ -523,10 +523,12 @@ static void test_msg_process_replies(void **state)
     static const char *const statuses[] = {"accepted", "unknownProcess", "stdinClosed", "starting"};
     struct support_writer out;
     struct wire_span id = wire_span_text("3");
+    const struct wire_msg_gone runs = {0};
     (void)state;
     for (int i = 0; i < 4; i++) {
         char expected[64];
-        wire_msg_process_write_reply(support_writer_start(&out), id, (enum wire_msg_write_status)i);
+        wire_msg_process_write_reply(support_writer_start(&out), id, (enum wire_msg_write_status)i,
+                                     &runs);
         snprintf(expected, sizeof expected, "{\"id\":3,\"result\":{\"status\":\"%s\"}}",
                  statuses[i]);
         assert_string_equal(support_writer_text(&out), expected);
@@ -535,8 +537,10 @@ static void test_msg_process_replies(void **state)
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"processId\":\"p\"}}");
     wire_msg_process_done_reply(support_writer_start(&out), id);
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{}}");
-    wire_msg_process_terminate_reply(support_writer_start(&out), id, true);
+    wire_msg_process_terminate_reply(support_writer_start(&out), id, true, &runs);
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"running\":true}}");
+    wire_msg_process_signal_reply(support_writer_start(&out), id, &runs);
+    assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{}}");
     wire_msg_process_signal_all_reply(support_writer_start(&out), id, 12);
     assert_string_equal(support_writer_text(&out), "{\"id\":3,\"result\":{\"count\":12}}");
     wire_msg_process_terminate_all_reply(support_writer_start(&out), id, 12, 7);

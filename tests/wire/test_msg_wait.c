@@ -260,14 +260,22 @@ static void test_msg_wait_any_reply(void **state)
     const struct wire_span id = wire_span_text("\"p\\\"\"");
     const struct wire_msg_ready ready[] = {
         {.process_id_json = id, .reason = WIRE_MSG_READY_OUTPUT, .next_seq = 2, .match_seq = 9},
-        {.process_id_json = id, .reason = WIRE_MSG_READY_EXITED, .next_seq = 3},
-        {.process_id_json = id, .reason = WIRE_MSG_READY_CLOSED, .next_seq = 4},
+        {.process_id_json = id,
+         .reason = WIRE_MSG_READY_EXITED,
+         .next_seq = 3,
+         .gone = {WIRE_MSG_GONE_EXITED, 143, "client"}},
+        {.process_id_json = id,
+         .reason = WIRE_MSG_READY_CLOSED,
+         .next_seq = 4,
+         .gone = {WIRE_MSG_GONE_EXITED, -1, "itself"}},
         {.process_id_json = id,
          .reason = WIRE_MSG_READY_MATCH,
          .next_seq = 5,
          .match_seq = 4,
          .match_offset = 65535},
-        {.process_id_json = id, .reason = WIRE_MSG_READY_UNKNOWN},
+        {.process_id_json = id,
+         .reason = WIRE_MSG_READY_UNKNOWN,
+         .gone = {.reason = WIRE_MSG_GONE_EXPIRED}},
     };
     struct any_reply reply = {.has_timed_out = true};
     (void)state;
@@ -277,13 +285,15 @@ static void test_msg_wait_any_reply(void **state)
     reply = (struct any_reply){ready, 5, false};
     text = support_framed_text(write_any, &reply);
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    json_t *expected = json_pack(
-        "{s:i, s:{s:[{s:s,s:s,s:i}, {s:s,s:s,s:i}, {s:s,s:s,s:i}, {s:s,s:s,s:i,s:i,s:i}, "
-        "{s:s,s:s,s:i}], s:b}}",
-        "id", 1, "result", "ready", "processId", "p\"", "reason", "output", "nextSeq", 2,
-        "processId", "p\"", "reason", "exited", "nextSeq", 3, "processId", "p\"", "reason",
-        "closed", "nextSeq", 4, "processId", "p\"", "reason", "match", "nextSeq", 5, "matchSeq", 4,
-        "matchOffset", 65535, "processId", "p\"", "reason", "unknown", "nextSeq", 0, "timedOut", 0);
+    json_t *expected =
+        json_pack("{s:i, s:{s:[{s:s,s:s,s:i}, {s:s,s:s,s:i,s:i,s:s}, {s:s,s:s,s:i,s:i,s:s}, "
+                  "{s:s,s:s,s:i,s:i,s:i}, {s:s,s:s,s:i,s:s}], s:b}}",
+                  "id", 1, "result", "ready", "processId", "p\"", "reason", "output", "nextSeq", 2,
+                  "processId", "p\"", "reason", "exited", "nextSeq", 3, "exitCode", 143, "endedBy",
+                  "client", "processId", "p\"", "reason", "closed", "nextSeq", 4, "exitCode", -1,
+                  "endedBy", "itself", "processId", "p\"", "reason", "match", "nextSeq", 5,
+                  "matchSeq", 4, "matchOffset", 65535, "processId", "p\"", "reason", "unknown",
+                  "nextSeq", 0, "unknownReason", "expired", "timedOut", 0);
     assert_non_null(expected);
     assert_true(json_equal(root, expected));
     json_decref(expected);

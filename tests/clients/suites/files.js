@@ -6,12 +6,12 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
 const { test } = require('../lib/harness');
-const { startServer, Lines } = require('../lib/server');
+const { startServer } = require('../lib/server');
 const { startProcess } = require('../lib/sessions');
 const { connect, ready, initialize } = require('../lib/clients');
 const { sleep } = require('../lib/proc');
+const { lease } = require('../lib/stuck');
 const { uri, b64, tree, show } = require('../lib/files');
 
 const BOTH = ['execport', 'codex'];
@@ -365,18 +365,6 @@ filesTest('many-waiting', {}, async (t, peer, dir) => {
   }
   assert.ok(refused > 0 && refused < 400, `${refused} refused`);
 });
-
-// A file that nobody may open for now stands for a file system that does not answer. The program
-// that holds it is built beside the server.
-async function lease(t, file) {
-  const program = path.join(path.dirname(t.settings.runner), 'tests', 'child-lease');
-  if (!fs.existsSync(program)) t.skip('child-lease is not built beside the server');
-  const child = spawn(program, [file], { env: t.env(), stdio: ['pipe', 'pipe', 'inherit'] });
-  t.defer(() => child.stdin.destroy());
-  const lines = new Lines(child.stdout);
-  if (!await lines.waitCount(1)) t.skip('host: files cannot be leased here');
-  return { free: () => child.stdin.end() };
-}
 
 filesTest('one-that-hangs', {}, async (t, peer, dir, server) => {
   tree(dir, { slow: 'slow', fast: 'fast' });

@@ -90,7 +90,7 @@ test('flow/a-thousand-requests-at-once', BOTH, async (t) => {
   const peer = await ready(t, await startServer(t));
   const ids = Array.from({ length: t.isExecport ? 1000 : 100 }, () =>
     peer.post('process/terminate', { processId: 'nobody' }));
-  for (const id of ids) assert.deepEqual(await peer.result(id), { running: false });
+  for (const id of ids) assert.equal((await peer.result(id)).running, false);
 });
 
 test('flow/a-child-that-does-not-read-holds-back-nobody', OURS, async (t) => {

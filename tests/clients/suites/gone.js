@@ -33,10 +33,17 @@ async function assertAnswers(peer, processId, { exitCode, endedBy, text }) {
   assert.deepEqual([listed.state, listed.exit], ['closed', record]);
   const { ready: any } = await peer.request('process/waitAny',
     { processes: [{ processId, afterSeq: read.nextSeq - 1 }] });
-  assert.deepEqual(any.map(({ reason }) => reason), ['closed']);
-  assert.deepEqual(await ask('write', { chunk: 'aGk=' }), { status: 'stdinClosed' });
-  assert.deepEqual(await ask('signal', { signal: 'interrupt' }), {});
-  assert.deepEqual(await ask('terminate'), { running: false });
+  assert.deepEqual(any,
+    [{ processId, reason: 'closed', nextSeq: read.nextSeq, exitCode, endedBy }]);
+  const end = { reason: 'exited', exitCode, endedBy };
+  assert.deepEqual(await ask('write', { chunk: 'aGk=' }), { status: 'stdinClosed', ...end });
+  assert.deepEqual(await ask('signal', { signal: 'interrupt' }), end);
+  assert.deepEqual(await ask('terminate'), { running: false, ...end });
+  for (const [method, params] of [['closeStdin', {}], ['resize', { rows: 1, cols: 1 }]]) {
+    const { data } = await peer.refused(`process/${method}`, { processId, ...params }, -32600,
+      'the program has exited');
+    assert.deepEqual(data, end, method);
+  }
 }
 
 // Nobody answers for it any more, or ever did.
@@ -50,11 +57,13 @@ async function assertIsUnknown(peer, processId, reason) {
   const { processes } = await peer.request('process/list');
   assert.deepEqual(processes.filter((one) => one.processId === processId), []);
   const { ready: any } = await peer.request('process/waitAny', { processes: [{ processId }] });
-  assert.deepEqual(any.map((one) => one.reason), ['unknown']);
+  assert.deepEqual(any, [{ processId, reason: 'unknown', nextSeq: 0, unknownReason: reason }]);
   assert.deepEqual(await peer.request('process/write', { processId, chunk: 'aGk=' }),
-    { status: 'unknownProcess' });
-  assert.deepEqual(await peer.request('process/signal', { processId, signal: 'interrupt' }), {});
-  assert.deepEqual(await peer.request('process/terminate', { processId }), { running: false });
+    { status: 'unknownProcess', reason });
+  assert.deepEqual(await peer.request('process/signal', { processId, signal: 'interrupt' }),
+    { reason });
+  assert.deepEqual(await peer.request('process/terminate', { processId }),
+    { running: false, reason });
 }
 
 goneTest('exited', [], async (t, peer) => {
@@ -105,4 +114,55 @@ goneTest('failed-to-start', [], async (t, peer) => {
   await peer.refused('process/start', { processId: 'p', argv: ['/no/such/program'], cwd: '/',
     env: {}, tty: false }, -32603);
   await assertIsUnknown(peer, 'p', 'neverExisted');
+});
+
+// Requests that waited for a start that failed are answered as if it had never been asked for.
+goneTest('failed-to-start-while-others-wait', [], async (t, peer) => {
+  const ask = (method, params) => peer.post(`process/${method}`, { processId: 'p', ...params });
+  const start = ask('start', { argv: ['/no/such/program'], cwd: '/', env: {}, tty: false });
+  const write = ask('write', { chunk: 'aGk=', writeId: '1' });
+  const signal = ask('signal', { signal: 'interrupt' });
+  const refused = ['closeStdin', 'read', 'snapshot', 'wait'].map((method) => ask(method, {}));
+  refused.push(ask('resize', { rows: 1, cols: 1 }));
+  const reason = 'neverExisted';
+  assert.equal((await peer.response(start)).error.code, -32603);
+  assert.deepEqual(await peer.result(write), { status: 'unknownProcess', reason });
+  assert.deepEqual(await peer.result(signal), { reason });
+  for (const id of refused) {
+    assert.deepEqual((await peer.response(id)).error,
+      { code: -32600, message: 'unknown process id p', data: { reason } });
+  }
+});
+
+// A terminate is not told that what it ends has ended; whoever asks later is, and by whom.
+goneTest('running', [], async (t, peer) => {
+  const view = await startProcess(t, peer, { argv: ['/bin/cat'], pipeStdin: true });
+  const ask = (method, params) =>
+    peer.request(`process/${method}`, { processId: view.id, ...params });
+  assert.deepEqual(await ask('write', { chunk: 'aGk=' }), { status: 'accepted' });
+  assert.deepEqual(await ask('closeStdin'), {});
+  await view.waitClosed();
+  const other = await startProcess(t, peer, { argv: sh('trap "" INT; echo up; exec sleep 1000') });
+  await other.waitText('up');
+  const params = { processId: other.id };
+  assert.deepEqual(await peer.request('process/write', { ...params, chunk: 'aGk=' }),
+    { status: 'stdinClosed' });
+  assert.deepEqual(await peer.request('process/signal', { ...params, signal: 'interrupt' }), {});
+  assert.deepEqual(await other.terminate(), { running: true });
+  await other.waitClosed();
+});
+
+// Many unknown names among many expired ones: each is looked up, and none searches all others.
+goneTest('many-expired', ['--tombstone-ttl', '0'], async (t, peer) => {
+  const ids = Array.from({ length: 40 }, (_, n) => `gone-${n}`);
+  const views = await Promise.all(ids.map((processId) =>
+    startProcess(t, peer, { processId, argv: ['/bin/true'] })));
+  for (const view of views) await view.waitClosed();
+  const isListed = async () => (await peer.request('process/list')).processes.length > 0;
+  while (await isListed()) continue;
+  const processes = Array.from({ length: 16384 }, (_, n) => ({ processId: `gone-${n}` }));
+  const { ready: any } = await peer.request('process/waitAny', { processes });
+  assert.equal(any.length, processes.length);
+  any.forEach((one, n) => assert.deepEqual(one, { processId: `gone-${n}`, reason: 'unknown',
+    nextSeq: 0, unknownReason: n < ids.length ? 'expired' : 'neverExisted' }));
 });

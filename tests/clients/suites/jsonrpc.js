@@ -63,19 +63,19 @@ rpcTest('unknown-method-of-command-exec-makes-it-v0', OURS, async (t, peer) => {
 
 rpcTest('jsonrpc-member-is-accepted', BOTH, async (t, peer) => {
   peer.send('{"jsonrpc":"2.0","id":"v","method":"process/terminate","params":{"processId":"x"}}');
-  assert.deepEqual((await peer.response('v')).result, { running: false });
+  assert.equal((await peer.response('v')).result.running, false);
 });
 
 rpcTest('unknown-members-are-ignored', BOTH, async (t, peer) => {
   peer.send({ trace: { deep: [1, { a: null }] }, id: 'u', method: 'process/terminate', more: 1e300,
     params: { processId: 'x', unknown: [true], other: { a: {} } } });
-  assert.deepEqual((await peer.response('u')).result, { running: false });
+  assert.equal((await peer.response('u')).result.running, false);
 });
 
 rpcTest('members-in-any-order-with-white-space', BOTH, async (t, peer) => {
   peer.send(' \t\r\n{ "params" : { "processId" :"x" } ,"method": "process/terminate" ' +
     ', "id" :4711 } ');
-  assert.deepEqual((await peer.response(4711)).result, { running: false });
+  assert.equal((await peer.response(4711)).result.running, false);
 });
 
 const UNPARSABLE = ['', ' ', '{', '}', 'nonsense', '[]', '5', 'null', '"text"', '{"id":1}', '{}',
@@ -89,7 +89,7 @@ rpcTest('unparsable-message-gets-id-minus-one', BOTH, async (t, peer) => {
     assert.equal(entry.msg.id, -1, `for ${JSON.stringify(text)}: ${entry.raw}`);
     assertError(entry.msg, -32600, /^failed to parse .*JSON-RPC message from/);
   }
-  assert.deepEqual(await peer.request('process/terminate', { processId: 'x' }), { running: false });
+  assert.equal((await peer.request('process/terminate', { processId: 'x' })).running, false);
 });
 
 rpcTest('endless-depth-is-refused', BOTH, async (t, peer) => {

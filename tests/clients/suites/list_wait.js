@@ -89,6 +89,9 @@ function checkRecord(record, wanted) {
 
 // ---- process/wait ----
 
+// How a program ended that gave 0.
+const BY_ITSELF = { exitCode: 0, endedBy: 'itself' };
+
 suiteTest('wait-answers-with-the-record', async (t, server, peer) => {
   const view = await startProcess(t, peer,
     { argv: sh('read line; echo "$line"; echo err >&2; exit 3'), pipeStdin: true });
@@ -155,7 +158,8 @@ suiteTest('wait-for-what-is-not-there', async (t, server, peer) => {
   assert.equal((await peer.response(start)).error.code, -32603);
   assert.equal((await peer.response(wait)).error.message, UNKNOWN('bad'));
   assert.deepEqual(await peer.result(any),
-    { ready: [{ processId: 'bad', reason: 'unknown', nextSeq: 0 }], timedOut: false });
+    { ready: [{ processId: 'bad', reason: 'unknown', nextSeq: 0, unknownReason: 'neverExisted' }],
+      timedOut: false });
 });
 
 suiteTest('a-start-need-not-be-answered-before-a-wait', async (t, server, peer) => {
@@ -210,7 +214,7 @@ suiteTest('any-tells-output-exit-and-close', async (t, server, peer) => {
     { ready: [{ processId: other.id, reason: 'output', nextSeq: 2 }], timedOut: false });
   await view.write('go\n', 'a');
   await view.waitExit();
-  const exited = { processId: view.id, reason: 'exited', nextSeq: 2 };
+  const exited = { processId: view.id, reason: 'exited', nextSeq: 2, ...BY_ITSELF };
   // All that are ready, in the order of the request.
   assert.deepEqual(await waitAny(peer, both(0), 0),
     { ready: [{ processId: other.id, reason: 'output', nextSeq: 2 }, exited], timedOut: false });
@@ -228,7 +232,8 @@ suiteTest('any-tells-the-close', async (t, server, peer) => {
   const id = peer.post('process/waitAny', { processes: [{ processId: view.id, afterSeq: 1 }] });
   await view.write('go\n', 'a');
   assert.deepEqual(await peer.result(id),
-    { ready: [{ processId: view.id, reason: 'closed', nextSeq: 3 }], timedOut: false });
+    { ready: [{ processId: view.id, reason: 'closed', nextSeq: 3, ...BY_ITSELF }],
+      timedOut: false });
 });
 
 suiteTest('any-of-200-finds-a-marker-in-two-writes', async (t, server, peer) => {
@@ -271,12 +276,14 @@ suiteTest('any-with-a-match-ends-with-the-close', async (t, server, peer) => {
     { processes: [{ processId: view.id, match: base64('=END=') }] });
   await view.write('go\n', 'a');
   assert.deepEqual(await peer.result(id),
-    { ready: [{ processId: view.id, reason: 'exited', nextSeq: 4 }], timedOut: false });
+    { ready: [{ processId: view.id, reason: 'exited', nextSeq: 4, ...BY_ITSELF }],
+      timedOut: false });
 });
 
 suiteTest('any-with-unknown-ones-is-answered-at-once', async (t, server, peer) => {
   const view = await cat(t, peer);
-  const unknown = (processId) => ({ processId, reason: 'unknown', nextSeq: 0 });
+  const unknown = (processId) => ({ processId, reason: 'unknown', nextSeq: 0,
+    unknownReason: 'neverExisted' });
   assert.deepEqual(await waitAny(peer, [{ processId: 'a"\u0000\u00e9' }, { processId: view.id },
     { processId: 'a"\u0000\u00e9' }]),
   { ready: [unknown('a"\u0000\u00e9'), unknown('a"\u0000\u00e9')], timedOut: false });

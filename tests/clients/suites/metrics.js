@@ -9,7 +9,7 @@ const path = require('node:path');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess } = require('../lib/sessions');
-const { ready } = require('../lib/clients');
+const { connect, ready } = require('../lib/clients');
 const { mustBecome } = require('../lib/proc');
 const { upgradeHead, rawConnect, rawUpgraded, frame, OP } = require('../lib/raw');
 const { ask, requestText, scrape, parseMetrics } = require('../lib/metrics');
@@ -79,8 +79,8 @@ metricsTest('a-fresh-server-has-done-nothing', async (t) => {
   for (const name of ['sessions', 'sessions_waiting', 'starts_total', 'exits_total',
     'stdin_bytes_total', 'output_read_bytes_total', 'output_delivered_bytes_total',
     'output_undelivered_bytes_total', 'output_unheard_bytes_total', 'output_omitted_bytes_total',
-    'retained_bytes', 'orphans', 'queue_bytes', 'queue_frames', 'refused_total',
-    'no_capacity_total', 'connections_closed_total', 'connections_ended_total',
+    'retained_bytes', 'orphans', 'queue_bytes', 'queue_frames', 'resume_ring_bytes',
+    'refused_total', 'no_capacity_total', 'connections_closed_total', 'connections_ended_total',
     'helper_late_calls_total', 'start_seconds', 'request_seconds', 'output_delay_seconds']) {
     assert.equal(all.sum(name), 0, name);
   }
@@ -140,7 +140,8 @@ metricsTest('numbers-after-known-work', async (t) => {
   };
   for (const [key, value] of Object.entries(expected)) assert.equal(all.get(key), value, key);
   for (const name of ['output_undelivered_bytes_total', 'output_unheard_bytes_total',
-    'output_omitted_bytes_total', 'queue_bytes', 'no_capacity_total', 'refused_total']) {
+    'output_omitted_bytes_total', 'queue_bytes', 'resume_ring_bytes', 'no_capacity_total',
+    'refused_total']) {
     assert.equal(all.sum(name), 0, name);
   }
   assert.ok(all.get('output_delay_seconds_count') >= 4);
@@ -191,6 +192,45 @@ metricsTest('every-byte-of-output-is-accounted-for', async (t) => {
   assert.equal(all.get('sessions_waiting'), 0);
   assert.equal(all.get('connections_writing'), 0);
   assert.equal(all.sum('queue_bytes'), 0);
+  assert.equal(all.sum('resume_ring_bytes'), 0);
+});
+
+// A client that answers no ping acknowledges nothing; what it does not read over another connection
+// is missed, and goes when it has.
+metricsTest('what-clients-have-not-acknowledged', async (t) => {
+  const server = await startServer(t);
+  const raw = await rawUpgraded(t, server.url);
+  const call = async (id, method, params) => {
+    raw.write(frame(OP.TEXT, JSON.stringify({ id, method, params })));
+    for (;;) {
+      const message = await raw.nextMessage();
+      if (message.id === id) return message.result;
+    }
+  };
+  const { sessionId } = await call(1, 'initialize', { clientName: 'deaf' });
+  raw.write(frame(OP.TEXT, '{"method":"initialized"}'));
+  const { processId, ...params } = startParams(t,
+    { argv: sh('head -c 300000 /dev/zero; read line; printf more'), pipeStdin: true });
+  await call(2, 'process/start', { processId, ...params });
+  const sent = 'resume_ring_bytes{part="sent"}';
+  const missed = 'resume_ring_bytes{part="missed"}';
+  const held = (all) => [all.get(sent), all.get(missed)];
+  await scrapeUntil(t, server, (all) => held(all).join() === '300000,0', 'all is kept as sent');
+  raw.destroy();
+  const peer = await connect(t, server.url);
+  await peer.request('initialize', { clientName: 'reader', resumeSessionId: sessionId });
+  peer.notify('initialized', {});
+  await scrapeUntil(t, server, (all) => held(all).join() === '0,300000', 'all is missed');
+  let afterSeq = 0;
+  for (let bytes = 0; bytes < 300000;) {
+    const { chunks } = await peer.request('process/read', { processId, afterSeq, maxBytes: 65536 });
+    for (const { chunk, seq } of chunks) {
+      bytes += Buffer.from(chunk, 'base64').length;
+      afterSeq = seq;
+    }
+  }
+  await peer.request('process/read', { processId, afterSeq });
+  await scrapeUntil(t, server, (all) => all.sum('resume_ring_bytes') === 0, 'all was read');
 });
 
 metricsTest('shortages-by-resource', async (t) => {

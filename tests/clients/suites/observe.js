@@ -180,9 +180,9 @@ observeTest('refusals', { args: ['--max-observers', '2', '--max-observed', '3'] 
       `unknown session id ${observerKey}`);
     await observe(peer, owner, view.id);
     assert.deepEqual(await peer.request('process/write', { processId: view.id, chunk: 'eA==',
-      writeId: '1' }), { status: 'unknownProcess' });
+      writeId: '1' }), { status: 'unknownProcess', reason: 'neverExisted' });
     assert.deepEqual(await peer.request('process/terminate', { processId: view.id }),
-      { running: false });
+      { running: false, reason: 'neverExisted' });
     await peer.refused('process/read', { processId: view.id }, -32600, /unknown process id/);
     assert.deepEqual((await peer.request('process/list', {})).processes, []);
     // Names: neither twice, nor that of an own process, nor the other way round.

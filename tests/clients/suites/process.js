@@ -38,6 +38,10 @@ test('process/initialize', BOTH, async (t) => {
   assert.notEqual(other.initialized.sessionId, result.sessionId);
 });
 
+// What execport tells of a process that does not run, beside what both servers say.
+const told = (t, members) => (t.isExecport ? members : {});
+const NEVER = { reason: 'neverExisted' };
+
 processTest('output-exited-closed-without-holes', BOTH, async (t, peer) => {
   const script = 'for i in 1 2 3 4 5; do echo out-$i; echo err-$i >&2; done; exit 3';
   const view = await startProcess(t, peer, { argv: sh(script) });
@@ -168,13 +172,14 @@ processTest('signal-interrupt', BOTH, async (t, peer) => {
     assert.deepEqual(await peer.request('process/signal', params), {});
     await view.waitClosed();
     assert.equal(view.exitCode, 6);
-    assert.deepEqual(await peer.request('process/signal', params), {});
+    assert.deepEqual(await peer.request('process/signal', params),
+      told(t, { reason: 'exited', exitCode: 6, endedBy: 'itself' }));
   }
 });
 
 processTest('signal-to-an-unknown-process', BOTH, async (t, peer) => {
   const params = { processId: 'nobody', signal: 'interrupt' };
-  assert.deepEqual(await peer.request('process/signal', params), {});
+  assert.deepEqual(await peer.request('process/signal', params), told(t, NEVER));
 });
 
 processTest('terminate-kills-the-tree', BOTH, async (t, peer) => {
@@ -187,7 +192,8 @@ processTest('terminate-kills-the-tree', BOTH, async (t, peer) => {
     await view.waitClosed();
     await witness.waitAllGone('the death of the tree');
     if (t.isExecport) assert.equal(view.exitCode, 137);
-    assert.deepEqual(await view.terminate(), { running: false });
+    assert.deepEqual(await view.terminate(), { running: false,
+      ...told(t, { reason: 'exited', exitCode: 137, endedBy: 'client' }) });
   }
 });
 
@@ -205,7 +211,7 @@ processTest('a-start-after-a-kill-is-not-killed', BOTH, async (t, peer) => {
 
 processTest('terminate-of-an-unknown-process', BOTH, async (t, peer) => {
   assert.deepEqual(await peer.request('process/terminate', { processId: 'nobody' }),
-    { running: false });
+    { running: false, ...told(t, NEVER) });
 });
 
 processTest('exit-code-of-a-signal-is-128-plus-it', { on: ['execport'] }, async (t, peer) => {
@@ -227,7 +233,8 @@ processTest('exit-codes-pass-unchanged', BOTH, async (t, peer) => {
 
 processTest('statuses-of-an-unknown-process', BOTH, async (t, peer) => {
   const params = { processId: 'nobody', chunk: 'eA==', writeId: '1' };
-  assert.deepEqual(await peer.request('process/write', params), { status: 'unknownProcess' });
+  assert.deepEqual(await peer.request('process/write', params),
+    { status: 'unknownProcess', ...told(t, NEVER) });
 });
 
 processTest('cwd-as-uri-and-as-path', BOTH, async (t, peer) => {
@@ -302,7 +309,8 @@ processTest('connections-do-not-see-each-others-processes', BOTH, async (t, peer
   const params = startParams(t, { argv: ['/bin/cat'], pipeStdin: true });
   const mine = await startProcess(t, peer, params);
   assert.deepEqual(await other.request('process/write',
-    { processId: mine.id, chunk: 'eA==', writeId: '1' }), { status: 'unknownProcess' });
+    { processId: mine.id, chunk: 'eA==', writeId: '1' }),
+  { status: 'unknownProcess', ...told(t, NEVER) });
   const theirs = await startProcess(t, other, params);
   await theirs.write('theirs', '1');
   await theirs.waitText('theirs');

@@ -45,7 +45,7 @@ test('stdio/lines-cut-anywhere', BOTH, async (t) => {
     peer.transport.writeRaw(Buffer.from([byte]));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  assert.deepEqual((await peer.response('\u00e9')).result, { running: false });
+  assert.equal((await peer.response('\u00e9')).result.running, false);
 });
 
 test('stdio/many-lines-in-one-write', BOTH, async (t) => {
@@ -54,7 +54,7 @@ test('stdio/many-lines-in-one-write', BOTH, async (t) => {
     `{"id":"m${n}","method":"process/terminate","params":{"processId":"x"}}\n`);
   peer.transport.writeRaw(lines.join(''));
   for (let n = 0; n < 500; n++) {
-    assert.deepEqual((await peer.response(`m${n}`)).result, { running: false });
+    assert.equal((await peer.response(`m${n}`)).result.running, false);
   }
 });
 

@@ -43,9 +43,9 @@ test('ws-clients/ws/fragments-binary-and-pings', BOTH, async (t) => {
   socket.ping('in between');
   socket.send(text.slice(10, 30), { fin: false });
   socket.send(text.slice(30), { fin: true });
-  assert.deepEqual((await peer.response('cut')).result, { running: false });
+  assert.equal((await peer.response('cut')).result.running, false);
   socket.send(Buffer.from(text.replace('cut', 'bin')), { binary: true });
-  assert.deepEqual((await peer.response('bin')).result, { running: false });
+  assert.equal((await peer.response('bin')).result.running, false);
   const pong = once(socket, 'pong');
   socket.ping('payload');
   assert.equal((await pong)[0].toString(), 'payload');
@@ -87,7 +87,7 @@ test('ws-clients/websocket-driver/binary-and-pings', BOTH, async (t) => {
   const { driver } = peer.transport;
   const text = JSON.stringify({ id: 'b', method: 'process/terminate', params: { processId: 'x' } });
   driver.binary(Buffer.from(text));
-  assert.deepEqual((await peer.response('b')).result, { running: false });
+  assert.equal((await peer.response('b')).result.running, false);
   await withDeadline(new Promise((resolve) => driver.ping('hello', resolve)), WAIT_MS, 'the pong');
 });
 
