@@ -401,11 +401,14 @@ static int start_session(struct run_proc *proc, struct run_conn *conn,
     return 0;
 }
 
-/* Room for one more. Errors: EXISTS, NO_CAPACITY. */
+/* Room for one more. Errors: CLOSING, EXISTS, NO_CAPACITY. Once the server stops, those that are
+ * there have been asked to end; nobody would ask another one. */
 static int reserve(struct run_conn *conn, struct wire_span id, struct sess_shortage *out_shortage)
 {
     struct run_tenure *tenure = conn->tenure;
     uint32_t most = run_server_sessions_per_client(conn->server);
+    if (conn->stopping)
+        return SESS_E_CLOSING;
     run_tombstones_sweep(tenure);
     if (run_observing_find(conn, id) != NULL)
         return SESS_E_EXISTS;

@@ -106,10 +106,13 @@ static void take(struct run_listener *listener, iocp_handle handle)
 static void on_accept(struct iocp_op *op)
 {
     struct run_listener *listener = IOCP_OWNER(op, struct run_listener, engine.accept);
+    if (!listener->is_open) { /* the server stops: nobody would tell the connection to end */
+        if (op->result == 0)
+            iocp_handle_close(listener->server->port, listener->engine.accepted);
+        return;
+    }
     if (op->result == 0)
         take(listener, listener->engine.accepted);
-    if (!listener->is_open)
-        return;
     if (op->result == 0) {
         listener->said_pause = false;
         iocp_accept_start(&listener->engine);

@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
-const { OP, frame, closePayload } = require('../lib/raw');
+const { OP, frame, closePayload, rawConnect, upgradeHead } = require('../lib/raw');
+const { killOwn, mustBecome, servingPid, statFields } = require('../lib/proc');
 const { mustStall, toldArgv } = require('../lib/flood');
 const { startParams } = require('../lib/sessions');
 const { opened } = require('../lib/ws_case');
@@ -121,4 +122,21 @@ test('closing/shutdown-tells-the-exits-before-it-closes', OURS, async (t) => {
   assert.equal(close, 1001);
   assert.deepEqual(messages.filter(({ params }) => params && params.processId === processId)
     .map(({ method }) => method), ['process/exited', 'process/closed']);
+});
+
+// They stand in the listener's queue, and are accepted about when the server begins to end.
+test('closing/whoever-connects-while-the-server-stops-does-not-hold-it-up', OURS, async (t) => {
+  const server = await startServer(t);
+  const serving = servingPid(server.pid);
+  killOwn(serving, 'SIGSTOP');
+  await mustBecome(() => statFields(serving)[0] === 'T', 5000, 'the server stands still');
+  const late = await Promise.all(Array.from({ length: 40 }, () => rawConnect(t, server.url)));
+  late.forEach((raw) => raw.write(Buffer.concat([
+    Buffer.from(upgradeHead('dGhlIHNhbXBsZSBub25jZQ==')),
+    text({ id: 1, method: 'initialize', params: { clientName: 'late' } }),
+    text({ method: 'initialized' })])));
+  killOwn(serving, 'SIGTERM');
+  killOwn(serving, 'SIGCONT');
+  assert.deepEqual(await server.waitExit(15000), { code: 0, signal: null });
+  await Promise.all(late.map((raw) => raw.waitEnded()));
 });

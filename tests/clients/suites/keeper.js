@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
-const { sh, startProcess, startExec } = require('../lib/sessions');
+const { sh, startParams, startProcess, startExec } = require('../lib/sessions');
 const { ready } = require('../lib/clients');
 const { Witness } = require('../lib/witness');
 const { childrenOf, killOwn, mayMakeCgroups, mustBecome, mustDie, serverChain, servingPid,
@@ -115,6 +115,23 @@ keeperTest('the-grace-ends-for-children-that-ignore-it', async (t) => {
   server.signal('SIGTERM');
   assert.deepEqual(await server.waitExit(10000), { code: 0, signal: null });
   await witness.waitAllGone('the death of all children');
+});
+
+// Nobody would ask it to end, and the server would wait for it.
+keeperTest('nothing-starts-while-the-server-stops', async (t) => {
+  const server = await startServer(t, { args: ['--shutdown-grace', '2s'] });
+  const peer = await ready(t, server);
+  const witness = new Witness(t);
+  const script = `${witness.open}; trap "echo told >&9" TERM; echo up >&9; ` +
+    'while :; do sleep 0.05; done';
+  await startProcess(t, peer, { argv: sh(script) });
+  assert.deepEqual(await witness.waitLines(1), ['up']);
+  server.signal('SIGTERM');
+  assert.deepEqual(await witness.waitLines(2), ['up', 'told']);
+  await assert.rejects(peer.request('process/start', startParams(t, { argv: ['/bin/cat'] })),
+    { code: -32603, text: 'the server is ending' });
+  assert.deepEqual(await server.waitExit(15000), { code: 0, signal: null });
+  await witness.waitAllGone('the death of the child');
 });
 
 keeperTest('a-second-signal-forces', async (t) => {
