@@ -270,6 +270,8 @@ unsigned iocp_backend_wait_threads(struct iocp_port *port);
 void iocp_backend_set_timer(struct iocp_port *port, uint64_t deadline_ns);
 /* Memory: zeroed, or NULL. */
 void *iocp_backend_alloc(const struct iocp_port *port, size_t size_bytes);
+/* The same, with whatever was in it before: for what is written before it is read. */
+void *iocp_backend_alloc_dirty(const struct iocp_port *port, size_t size_bytes);
 void iocp_backend_release(const struct iocp_port *port, void *memory);
 void *iocp_backend_map(const struct iocp_port *port, size_t size_bytes);
 void iocp_backend_unmap(const struct iocp_port *port, void *memory, size_t size_bytes);

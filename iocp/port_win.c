@@ -28,9 +28,14 @@ const struct iocp_sys *iocp_backend_sys(void)
     return &iocp_sys_default;
 }
 
+void *iocp_backend_alloc_dirty(const struct iocp_port *port, size_t size_bytes)
+{
+    return port->sys->alloc(size_bytes);
+}
+
 void *iocp_backend_alloc(const struct iocp_port *port, size_t size_bytes)
 {
-    void *memory = port->sys->alloc(size_bytes);
+    void *memory = iocp_backend_alloc_dirty(port, size_bytes);
     if (memory != NULL)
         memset(memory, 0, size_bytes);
     return memory;

@@ -349,12 +349,13 @@ struct iocp_slice iocp_slab_commit(struct iocp_worker *worker, uint32_t size_byt
 
 static int lease_alone(struct iocp_port *port, uint32_t size_bytes, struct iocp_slice *out_slice)
 {
-    struct iocp_slab *slab = iocp_backend_alloc(port, sizeof(*slab) + size_bytes);
+    struct iocp_slab *slab = iocp_backend_alloc_dirty(port, sizeof(*slab) + size_bytes);
     if (slab == NULL)
         return IOCP_E_NOMEM;
     atomic_store_explicit(&slab->refs, 1, memory_order_relaxed);
     slab->size_bytes = size_bytes;
     slab->alone = true;
+    slab->next = NULL;
     atomic_fetch_add(&port->slabs.alone, 1);
     slab->port = port;
     slab->data = (uint8_t *)(slab + 1);

@@ -124,9 +124,10 @@ void run_file_list_free(struct run_file_list *list);
 RUN_MUST_CHECK int run_file_open(struct run_file_work *work, const struct wire_msg_fs *asked,
                                  int *out_fd, uint64_t *out_size_bytes);
 
-/* Reads up to size_bytes at an offset, less only at the end. Returns how many, or -1. */
+/* Reads up to size_bytes at an offset, less only at the end. told_bytes is the file's size if the
+ * system told one, else 0: a read that stops there has met the end. Returns how many, or -1. */
 RUN_MUST_CHECK ptrdiff_t run_file_read_at(struct run_file_work *work, int fd, uint64_t offset,
-                                          uint8_t *data, size_t size_bytes);
+                                          uint8_t *data, size_t size_bytes, uint64_t told_bytes);
 
 /* Closes a descriptor that is not needed any more. -1 is taken. */
 void run_file_close(int fd);

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define METADATA (STATX_BASIC_STATS | STATX_BTIME)
+
 /* ---- The root ---- */
 
 static int open_root(struct run_files *files, struct run_why *out_why)
@@ -127,6 +129,32 @@ static int64_t ms_of(const struct statx_timestamp *time)
     return time->tv_sec * 1000 + time->tv_nsec / 1000000;
 }
 
+static struct wire_msg_fs_metadata metadata_of(const struct statx *stat, bool is_symlink)
+{
+    return (struct wire_msg_fs_metadata){
+        .is_directory = S_ISDIR(stat->stx_mode),
+        .is_file = S_ISREG(stat->stx_mode),
+        .is_symlink = is_symlink,
+        .size = stat->stx_size,
+        .created_at_ms = (stat->stx_mask & STATX_BTIME) != 0 ? ms_of(&stat->stx_btime) : 0,
+        .modified_at_ms = ms_of(&stat->stx_mtime),
+    };
+}
+
+/* One call to the system for what is no symlink, where nothing confines the path. Returns 1, or -1
+ * with the error if nothing is there; 0: look at it as a place. */
+static int look_at_once(struct run_file_work *work, const struct wire_msg_fs *asked,
+                        struct statx *out_stat)
+{
+    if (work->files->root >= 0 || !asked->follow_symlinks ||
+        !run_file_place_is_plain(work, asked->path))
+        return 0;
+    if (statx(AT_FDCWD, asked->path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, METADATA, out_stat) !=
+        0)
+        return errno == ENOENT ? run_file_fail_os(work, ENOENT) : 0;
+    return S_ISLNK(out_stat->stx_mode) ? 0 : 1;
+}
+
 int run_file_metadata(struct run_file_work *work, const struct wire_msg_fs *asked,
                       struct wire_msg_fs_metadata *out)
 {
@@ -134,6 +162,11 @@ int run_file_metadata(struct run_file_work *work, const struct wire_msg_fs *aske
     struct statx stat;
     bool is_symlink = false;
     enum run_file_links links = asked->follow_symlinks ? RUN_FILE_LINKS_LAST : RUN_FILE_LINKS_NONE;
+    int seen = look_at_once(work, asked, &stat);
+    if (seen > 0)
+        *out = metadata_of(&stat, false);
+    if (seen != 0)
+        return seen > 0 ? 0 : -1;
     int result = run_file_place_find_object(work, asked->path, links, false, &place);
     if (result == 0 && S_ISLNK(place.stat.st_mode)) {
         is_symlink = true;
@@ -143,20 +176,13 @@ int run_file_metadata(struct run_file_work *work, const struct wire_msg_fs *aske
     }
     if (result != 0)
         return -1;
-    result = statx(place.object, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stat);
+    result = statx(place.object, "", AT_EMPTY_PATH, METADATA, &stat);
     if (result != 0)
         result = run_file_fail_os(work, errno);
     run_file_place_close(&place);
     if (result != 0)
         return -1;
-    *out = (struct wire_msg_fs_metadata){
-        .is_directory = S_ISDIR(stat.stx_mode),
-        .is_file = S_ISREG(stat.stx_mode),
-        .is_symlink = is_symlink,
-        .size = stat.stx_size,
-        .created_at_ms = (stat.stx_mask & STATX_BTIME) != 0 ? ms_of(&stat.stx_btime) : 0,
-        .modified_at_ms = ms_of(&stat.stx_mtime),
-    };
+    *out = metadata_of(&stat, is_symlink);
     return 0;
 }
 
@@ -206,7 +232,7 @@ int run_file_open(struct run_file_work *work, const struct wire_msg_fs *asked, i
 }
 
 ptrdiff_t run_file_read_at(struct run_file_work *work, int fd, uint64_t offset, uint8_t *data,
-                           size_t size_bytes)
+                           size_t size_bytes, uint64_t told_bytes)
 {
     size_t done = 0;
     if (offset > INT64_MAX - size_bytes)
@@ -220,6 +246,8 @@ ptrdiff_t run_file_read_at(struct run_file_work *work, int fd, uint64_t offset, 
         if (got == 0)
             break;
         done += (size_t)got;
+        if (told_bytes > 0 && offset + done == told_bytes)
+            break; /* less than was asked for, as was to be expected: no need to ask again */
     }
     return (ptrdiff_t)done;
 }

@@ -1,7 +1,9 @@
 /*
  * Places: see files_place_linux.h. The kernel walks the path to the last name's directory; with a
  * files root it is told not to leave it (openat2, RESOLVE_BENEATH). A symlink at the end is read
- * and walked from the root again, so that each step is confined in the same way. On a helper.
+ * and walked from the root again, so that each step is confined in the same way. Where only the
+ * object matters and no sandbox asks where it is, the kernel first tries all of that in one step.
+ * On a helper.
  */
 #include "runner/files_place_linux.h"
 
@@ -79,27 +81,42 @@ static int open_how(int at, const char *path, int flags, uint64_t resolve)
     return fd;
 }
 
+/* Where the kernel begins to walk a path, and what it must not follow. */
+struct walk {
+    int at;
+    const char *path;
+    uint64_t resolve;
+};
+
+/* false: the path is outside of the files root. */
+static bool walk_of(const struct run_files *files, const char *path, enum run_file_links links,
+                    struct walk *out_walk)
+{
+    uint64_t resolve = links == RUN_FILE_LINKS_NONE ? RESOLVE_NO_SYMLINKS : 0;
+    *out_walk = (struct walk){AT_FDCWD, path, resolve};
+    if (files->root < 0)
+        return true;
+    out_walk->at = files->root;
+    out_walk->resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    out_walk->path = behind(path, files->root_path);
+    if (out_walk->path == NULL)
+        out_walk->path = behind(path, files->root_text);
+    return out_walk->path != NULL;
+}
+
 /* Opens a path with O_PATH as far as links and the files root allow; symlinks are followed. */
 static int open_path(struct run_file_work *work, const char *path, int flags,
                      enum run_file_links links)
 {
     const struct run_files *files = work->files;
-    uint64_t resolve = links == RUN_FILE_LINKS_NONE ? RESOLVE_NO_SYMLINKS : 0;
-    const char *rest = path;
-    int at = AT_FDCWD, fd;
-    if (files->root >= 0) {
-        rest = behind(path, files->root_path);
-        if (rest == NULL)
-            rest = behind(path, files->root_text);
-        if (rest == NULL)
-            return fail_outside(work);
-        at = files->root;
-        resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    }
+    struct walk walk;
+    int fd;
+    if (!walk_of(files, path, links, &walk))
+        return fail_outside(work);
     if (work->allows != NULL)
-        resolve |= RESOLVE_NO_MAGICLINKS; /* they lead where a path says something else */
-    if (resolve != 0)
-        fd = open_how(at, rest, O_PATH | flags, resolve);
+        walk.resolve |= RESOLVE_NO_MAGICLINKS; /* they lead where a path says something else */
+    if (walk.resolve != 0)
+        fd = open_how(walk.at, walk.path, O_PATH | flags, walk.resolve);
     else
         fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (fd < 0 && errno == EXDEV && files->root >= 0)
@@ -257,11 +274,44 @@ int run_file_place_find(struct run_file_work *work, const char *path, enum run_f
     return 0;
 }
 
+/* ---- Finding in one step ---- */
+
+bool run_file_place_is_plain(const struct run_file_work *work, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (work->allows != NULL || path[0] != '/' || slash[1] == 0)
+        return false;
+    return strcmp(slash, "/.") != 0 && strcmp(slash, "/..") != 0;
+}
+
+/* Has the kernel walk the whole path, the last symlink too. Returns 1, or -1 with the error if
+ * nothing is there; 0: anything else, which is for the steps to tell. */
+static int find_at_once(struct run_file_work *work, const char *path, enum run_file_links links,
+                        struct run_file_place *place)
+{
+    struct walk walk;
+    int flags = links == RUN_FILE_LINKS_LAST ? O_PATH | O_NOFOLLOW : O_PATH;
+    *place = (struct run_file_place){.parent = -1, .object = -1};
+    if (!run_file_place_is_plain(work, path) || !walk_of(work->files, path, links, &walk))
+        return 0;
+    place->object = open_how(walk.at, walk.path, flags, walk.resolve | RESOLVE_NO_MAGICLINKS);
+    if (place->object < 0)
+        return errno == ENOENT ? run_file_fail_os(work, ENOENT) : 0;
+    if (fstat(place->object, &place->stat) == 0)
+        return 1;
+    run_file_place_close(place);
+    return 0;
+}
+
 int run_file_place_find_object(struct run_file_work *work, const char *path,
                                enum run_file_links links, bool writes,
                                struct run_file_place *out_place)
 {
     struct run_file_place place;
+    int found = find_at_once(work, path, links, out_place);
+    work->path = path;
+    if (found != 0)
+        return found > 0 ? 0 : -1;
     if (run_file_place_find(work, path, links, writes, &place) != 0)
         return -1;
     if (place.object < 0) {
@@ -275,8 +325,13 @@ int run_file_place_find_object(struct run_file_work *work, const char *path,
 int run_file_place_open(struct run_file_work *work, const struct run_file_place *place, int flags)
 {
     char path[PROC_BYTES];
+    int fd = -1;
+    if ((flags & O_DIRECTORY) != 0)
+        fd = openat(place->object, ".", flags | O_CLOEXEC); /* may fail if only names may be read */
+    if (fd >= 0)
+        return fd;
     proc_path(place->object, path);
-    int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 && errno == EWOULDBLOCK)
         fd = open(path, flags | O_NOCTTY | O_CLOEXEC); /* leased to somebody, who is asked first */
     return fd >= 0 ? fd : run_file_fail_os(work, errno);

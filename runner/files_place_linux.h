@@ -18,7 +18,7 @@ enum run_file_links {
 };
 
 struct run_file_place {
-    int parent;              /* -1: the path ends in no name */
+    int parent;              /* -1: the path ends in no name, or only the object was wanted */
     int object;              /* -1: nothing is there */
     char name[NAME_MAX + 1]; /* in parent */
     struct stat stat;        /* of the object */
@@ -30,10 +30,15 @@ RUN_MUST_CHECK int run_file_place_find(struct run_file_work *work, const char *p
                                        enum run_file_links links, bool writes,
                                        struct run_file_place *out_place);
 
-/* The same, and something must be there. */
+/* The same, and something must be there. Its parent may be -1: only the object and its stat are
+ * known. */
 RUN_MUST_CHECK int run_file_place_find_object(struct run_file_work *work, const char *path,
                                               enum run_file_links links, bool writes,
                                               struct run_file_place *out_place);
+
+/* Whether the kernel may be asked about the path as it stands: no sandbox, and it ends in a name.
+ * Any thread. */
+bool run_file_place_is_plain(const struct run_file_work *work, const char *path);
 
 /* Opens the object anew, with flags of open(2). Returns a descriptor or -1 with the error. */
 RUN_MUST_CHECK int run_file_place_open(struct run_file_work *work,

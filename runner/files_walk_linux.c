@@ -7,7 +7,6 @@
 #include "wire/rpc_errors.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A directory that is still to be read: its path is an entry's, or the walk's own. */
@@ -150,6 +149,14 @@ static int read_names(struct walk *walk, const char *path, DIR *directory,
     return result;
 }
 
+/* PATH/NAME into out, which has room. */
+static void join(char *out, const char *path, size_t path_bytes, const char *name)
+{
+    memcpy(out, path, path_bytes);
+    out[path_bytes] = '/';
+    memcpy(out + path_bytes + 1, name, strlen(name) + 1);
+}
+
 /* Adds the names of a directory to the answer, and its directories to what is to be read. */
 static int take_names(struct walk *walk, const struct step *step, const struct run_file_list *names)
 {
@@ -167,7 +174,7 @@ static int take_names(struct walk *walk, const struct step *step, const struct r
             size--;
         if (size > PATH_MAX)
             continue; /* it was not read, or the system would not read what is below it */
-        (void)snprintf(path, sizeof(path), "%.*s/%s", (int)size, above, name);
+        join(path, above, size, name);
         bool is_pruned = walk->asked->options.prune_hidden_directories && name[0] == '.';
         bool goes_down = entry->is_directory && !is_pruned &&
                          step->depth + 1 <= walk->asked->options.max_depth &&

@@ -14,7 +14,10 @@
 
 enum {
     SHORT_REPLY_BYTES = 512, /* beside the request's id and what has a size of its own */
-    READ_TRIES_MAX = 8       /* of a file that grows while it is read */
+    READ_TRIES_MAX = 8,      /* of a file that grows while it is read */
+    ENTRY_BYTES = 64,        /* of a list, without what the system named */
+    ESCAPED_BYTES = 6,       /* that one byte of a name becomes at most */
+    ONE_PASS_BYTES = 1 << 20 /* a list that needs no more is not measured before it is written */
 };
 
 static int fail_memory(struct run_file_call *call)
@@ -114,7 +117,7 @@ static ptrdiff_t read_into(struct run_file_call *call, int fd, uint64_t offset, 
     size_t done = 0;
     while (done < size_bytes) {
         size_t wanted = size_bytes - done < sizeof(piece) ? size_bytes - done : sizeof(piece);
-        ptrdiff_t got = run_file_read_at(&call->work, fd, offset + done, piece, wanted);
+        ptrdiff_t got = run_file_read_at(&call->work, fd, offset + done, piece, wanted, 0);
         if (got < 0 || run_file_is_over(&call->work, 0))
             return -1;
         wire_json_base64_push(base64, wire_span_of(piece, (size_t)got));
@@ -133,44 +136,72 @@ static int fail_large(struct run_file_call *call, uint64_t limit_bytes)
                          (unsigned long long)limit_bytes);
 }
 
-/* Reads a file of at most size_bytes whole. Returns 0, 1 if it is larger, -1 on an error. */
-static int read_whole(struct run_file_call *call, int fd, size_t size_bytes)
+/* What was read of a file, and what it must not exceed. */
+struct whole {
+    int fd;
+    uint64_t told_bytes; /* by the system; 0: nothing */
+    size_t limit_bytes;
+};
+
+/* Reads to the end into base64, with room for one byte more in each piece, which shows a file that
+ * is larger. Returns 0, 1 if it is larger than the limit, -1 on an error. */
+static int read_pieces(struct run_file_call *call, const struct whole *whole,
+                       struct wire_json_base64 *base64)
+{
+    uint8_t piece[RUN_FILES_PIECE_BYTES];
+    size_t done = 0;
+    for (;;) {
+        size_t left = whole->limit_bytes - done;
+        size_t wanted = left < sizeof(piece) ? left + 1 : sizeof(piece);
+        ptrdiff_t got =
+            run_file_read_at(&call->work, whole->fd, done, piece, wanted, whole->told_bytes);
+        if (got < 0 || run_file_is_over(&call->work, 0))
+            return -1;
+        if ((size_t)got > left)
+            return 1;
+        wire_json_base64_push(base64, wire_span_of(piece, (size_t)got));
+        done += (size_t)got;
+        if ((size_t)got < wanted)
+            return 0;
+    }
+}
+
+/* Reads a file whole; returns as read_pieces. */
+static int read_whole(struct run_file_call *call, const struct whole *whole)
 {
     struct run_file_message message;
     struct wire_json_base64 base64;
-    uint8_t more;
-    if (!begin(call, &message, wire_base64_encoded_size(size_bytes)))
+    if (!begin(call, &message, wire_base64_encoded_size(whole->limit_bytes)))
         return -1;
     wire_msg_fs_read_begin(&message.writer, run_file_call_id(call), &base64);
-    ptrdiff_t got = read_into(call, fd, 0, size_bytes, &base64);
+    int result = read_pieces(call, whole, &base64);
     wire_msg_fs_read_end(&message.writer, &base64);
-    ptrdiff_t rest =
-        got == (ptrdiff_t)size_bytes ? run_file_read_at(&call->work, fd, size_bytes, &more, 1) : 0;
-    if (got >= 0 && rest == 0) {
+    if (result == 0)
         end(call, &message);
-        return 0;
-    }
-    run_file_message_drop(&message);
-    return got < 0 || rest < 0 ? -1 : 1;
+    else
+        run_file_message_drop(&message);
+    return result;
 }
 
 /* Sizes are what the system says at first, then larger: some files are larger than they say. */
 static void read_file(struct run_file_call *call, int fd, uint64_t size_bytes)
 {
+    struct whole whole = {.fd = fd, .told_bytes = size_bytes};
     const struct wire_msg_number *asked = &call->asked.max_bytes;
     uint64_t limit_bytes = call->work.files->read_limit_bytes;
     if (asked->is_present && asked->value < limit_bytes)
         limit_bytes = asked->value;
-    if (size_bytes < RUN_FILES_PIECE_BYTES)
-        size_bytes = RUN_FILES_PIECE_BYTES;
+    if (size_bytes == 0)
+        size_bytes = RUN_FILES_PIECE_BYTES; /* it may have no size, but contents */
     for (unsigned tries = 0; tries < READ_TRIES_MAX; tries++) {
         bool is_most = size_bytes >= limit_bytes;
-        int result = read_whole(call, fd, (size_t)(is_most ? limit_bytes : size_bytes));
+        whole.limit_bytes = (size_t)(is_most ? limit_bytes : size_bytes);
+        int result = read_whole(call, &whole);
         if (result == 1 && is_most)
             result = fail_large(call, limit_bytes);
         if (result != 1)
             return;
-        size_bytes *= 4;
+        size_bytes = size_bytes < RUN_FILES_PIECE_BYTES ? RUN_FILES_PIECE_BYTES : size_bytes * 4;
     }
     (void)run_file_fail(&call->work, WIRE_RPC_CODE_INTERNAL, "the file grows while it is read");
 }
@@ -244,19 +275,29 @@ static void write_directory(struct wire_json_writer *writer, struct wire_span id
     wire_msg_fs_directory_end(writer);
 }
 
+/* What the list takes at most, if that is little; else what it takes, by writing it nowhere. */
+static size_t directory_bytes(const struct run_file_call *call, const struct run_file_list *list)
+{
+    struct wire_json_writer counter;
+    size_t most = list->count * ENTRY_BYTES + list->names_bytes * ESCAPED_BYTES;
+    if (most <= ONE_PASS_BYTES)
+        return most;
+    wire_json_writer_init(&counter, NULL, 0);
+    write_directory(&counter, run_file_call_id(call), list);
+    return counter.needed_bytes;
+}
+
 static void work_read_directory(struct run_file_call *call)
 {
     struct run_file_message message;
     struct run_file_list list;
-    struct wire_json_writer counter;
     if (run_file_read_directory(&call->work, &call->asked, &list) != 0)
         return;
-    wire_json_writer_init(&counter, NULL, 0);
-    write_directory(&counter, run_file_call_id(call), &list);
-    if (counter.needed_bytes > RUN_FILES_REPLY_BYTES) {
+    size_t bytes = directory_bytes(call, &list);
+    if (bytes > RUN_FILES_REPLY_BYTES) {
         (void)run_file_fail(&call->work, WIRE_RPC_CODE_INVALID_REQUEST,
                             "the list of the directory does not fit in a message");
-    } else if (begin(call, &message, counter.needed_bytes)) {
+    } else if (begin(call, &message, bytes)) {
         write_directory(&message.writer, run_file_call_id(call), &list);
         end(call, &message);
     }
@@ -290,22 +331,33 @@ static void write_walk(struct wire_json_writer *writer, struct wire_span id,
     wire_msg_fs_walk_end(writer, walk->truncated);
 }
 
+/* As directory_bytes. */
+static size_t walk_bytes(const struct run_file_call *call, const struct run_file_walk *walk)
+{
+    const struct run_file_list *entries = &walk->entries, *errors = &walk->errors;
+    struct wire_json_writer counter;
+    size_t most = (entries->count + errors->count) * ENTRY_BYTES +
+                  (entries->names_bytes + errors->names_bytes) * ESCAPED_BYTES;
+    if (most <= ONE_PASS_BYTES)
+        return most;
+    wire_json_writer_init(&counter, NULL, 0);
+    write_walk(&counter, run_file_call_id(call), walk);
+    return counter.needed_bytes;
+}
+
 static void work_walk(struct run_file_call *call)
 {
     struct run_file_message message;
     struct run_file_walk walk;
-    struct wire_json_writer counter;
     if (run_file_walk(&call->work, &call->asked, &walk) != 0)
         return;
-    wire_json_writer_init(&counter, NULL, 0);
-    write_walk(&counter, run_file_call_id(call), &walk);
-    while (counter.needed_bytes > RUN_FILES_REPLY_BYTES && walk.entries.count > 0) {
+    size_t bytes = walk_bytes(call, &walk);
+    while (bytes > RUN_FILES_REPLY_BYTES && walk.entries.count > 0) {
         walk.entries.count /= 2; /* what is nearest to the top is kept */
         walk.truncated = true;
-        wire_json_writer_init(&counter, NULL, 0);
-        write_walk(&counter, run_file_call_id(call), &walk);
+        bytes = walk_bytes(call, &walk);
     }
-    if (begin(call, &message, counter.needed_bytes)) {
+    if (begin(call, &message, bytes)) {
         write_walk(&message.writer, run_file_call_id(call), &walk);
         end(call, &message);
     }

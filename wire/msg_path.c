@@ -164,6 +164,13 @@ ptrdiff_t wire_msg_path_decode(uint8_t *text, size_t size, enum wire_msg_path_st
     return done;
 }
 
+/* What most bytes of paths are, and stays as it is in a URI. */
+static bool is_usual(uint8_t c)
+{
+    uint8_t letter = c | 0x20;
+    return (letter >= 'a' && letter <= 'z') || (c >= '-' && c <= '9') || c == '_';
+}
+
 /* Writes one byte of a path, encoded if need be; returns how many characters that took. */
 static size_t encode_byte(uint8_t c, enum wire_msg_path_style style, char out[3])
 {
@@ -196,6 +203,10 @@ ptrdiff_t wire_msg_path_to_uri(struct wire_span path, enum wire_msg_path_style s
     memcpy(out, scheme, size);
     for (size_t i = 0; i < path.size; i++) {
         char text[3];
+        if (is_usual(path.data[i]) && capacity - size > 1) {
+            out[size++] = (char)path.data[i];
+            continue;
+        }
         size_t step = encode_byte(path.data[i], style, text);
         if (capacity - size <= step) {
             return WIRE_MSG_PATH_ERR_CAPACITY;

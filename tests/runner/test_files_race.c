@@ -76,7 +76,7 @@ static void check_read(struct support_files *files, const struct wire_msg_fs *as
     int fd;
     if (run_file_open(&files->work, asked, &fd, &size) != 0)
         return;
-    assert_true(run_file_read_at(&files->work, fd, 0, data, sizeof(data) - 1) >= 0);
+    assert_true(run_file_read_at(&files->work, fd, 0, data, sizeof(data) - 1, 0) >= 0);
     run_file_close(fd);
     assert_string_not_equal((char *)data, "secret");
 }

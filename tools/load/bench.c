@@ -5,6 +5,7 @@
  */
 #include "tools/load/scenario.h"
 
+#include "tools/load/bare_files.h"
 #include "tools/load/bare_starts.h"
 #include "tools/load/base.h"
 
@@ -12,7 +13,13 @@
 #include <string.h>
 
 /* Which of the bare loops has a figure for a scenario. */
-enum { LOAD_BARE_NONE = 0, LOAD_BARE_JSON = 1, LOAD_BARE_PACKETS = 2, LOAD_BARE_SPAWN = 4 };
+enum {
+    LOAD_BARE_NONE = 0,
+    LOAD_BARE_JSON = 1,
+    LOAD_BARE_PACKETS = 2,
+    LOAD_BARE_SPAWN = 4,
+    LOAD_BARE_FILES = 8,
+};
 
 static const struct measuring {
     const char *name;
@@ -23,6 +30,7 @@ static const struct measuring {
     {"starts", load_scenario_starts, LOAD_BARE_JSON | LOAD_BARE_SPAWN},
     {"echo", load_scenario_echo, LOAD_BARE_JSON},
     {"throughput", load_scenario_throughput, LOAD_BARE_JSON | LOAD_BARE_PACKETS},
+    {"files", load_scenario_files, LOAD_BARE_FILES},
     {"bystander", load_scenario_bystander, LOAD_BARE_NONE},
     {"slow-reader", load_scenario_slow_reader, LOAD_BARE_NONE},
 };
@@ -87,6 +95,8 @@ static void run_bare(struct load_run *run, const struct measuring *measuring)
     }
     if (measuring->bare & LOAD_BARE_SPAWN)
         run_spawn(run);
+    if ((measuring->bare & LOAD_BARE_FILES) && load_bare_files(run) != 0)
+        load_faults_add(&run->faults, LOAD_FAULT_SERVER, 1, "bare calls: failed");
 }
 
 static void run_servers(struct load_run *run, const struct measuring *measuring)
@@ -116,8 +126,8 @@ static int run_all(struct load_run *run, bool with_servers, bool with_bare)
             run_bare(run, &scenarios[i]);
     }
     if (!has_any)
-        return load_say("--only %s names no scenario: idle, starts, echo, throughput, bystander, "
-                        "slow-reader",
+        return load_say("--only %s names no scenario: idle, starts, echo, throughput, files, "
+                        "bystander, slow-reader",
                         run->options->only);
     return 0;
 }

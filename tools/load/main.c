@@ -22,6 +22,7 @@ static const struct {
     {"idle", load_scenario_idle, true},
     {"throughput", load_scenario_throughput, true},
     {"echo", load_scenario_echo, true},
+    {"files", load_scenario_files, true},
     {"bystander", load_scenario_bystander, true},
     {"slow-reader", load_scenario_slow_reader, true},
     {"detach-storm", load_scenario_detach_storm, true},

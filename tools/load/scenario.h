@@ -14,6 +14,7 @@ load_scenario_fn load_scenario_starts;
 load_scenario_fn load_scenario_idle;
 load_scenario_fn load_scenario_throughput;
 load_scenario_fn load_scenario_echo;
+load_scenario_fn load_scenario_files;
 load_scenario_fn load_scenario_slow_reader;
 load_scenario_fn load_scenario_bystander;
 load_scenario_fn load_scenario_detach_storm;
