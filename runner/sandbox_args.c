@@ -82,6 +82,7 @@ static void put_walls(struct run_sandbox_args *args, bool has_network)
     put(args, "--die-with-parent");
     put(args, "--unshare-user");
     put(args, "--unshare-pid");
+    put(args, "--as-pid-1"); /* the inside: it tells how the program ended */
     put(args, "--unshare-ipc");
     if (!has_network)
         put(args, "--unshare-net");

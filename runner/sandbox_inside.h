@@ -1,8 +1,10 @@
 /*
- * The inside of a sandbox: what this program does when bubblewrap has executed it. It takes back
- * what was arranged for bubblewrap (ignored signals, no terminal, no environment), enters the
- * directory and executes the program, of which it then is nothing any more. It tells the server by
- * a pipe that it got there, and why it cannot go on if so.
+ * The inside of a sandbox: what this program does when bubblewrap has executed it, as the first
+ * process of its own process table. In a child it takes back what was arranged for bubblewrap
+ * (ignored signals, no terminal, no environment), enters the directory and executes the program.
+ * It tells the server by a pipe that it got there, or why not, and in the end how the program
+ * ended: of that bubblewrap hands on a number only. Then it ends, and with it what is left inside.
+ * Between it waits, reaps, and cannot be looked into by the program.
  *
  * Its descriptors are at fixed numbers, behind those that bubblewrap reads itself.
  */
@@ -30,14 +32,16 @@ struct run_sandbox_orders {
     uint8_t has_search, has_cwd, tty, unused;
 };
 
-/* Written to the status pipe: READY before the program is executed, or what failed. */
+/* Written to the status pipe: RUNS when the program was executed, or what failed; then ENDED. */
 enum run_sandbox_step {
-    RUN_SANDBOX_READY = 1,
+    RUN_SANDBOX_RUNS = 1,
     RUN_SANDBOX_ORDERS,
     RUN_SANDBOX_TERMINAL,
     RUN_SANDBOX_PLACE, /* os_error is the number of the mount, from 0 on */
     RUN_SANDBOX_CWD,
-    RUN_SANDBOX_EXEC
+    RUN_SANDBOX_EXEC,
+    RUN_SANDBOX_PROCESS, /* no process could be made */
+    RUN_SANDBOX_ENDED    /* os_error is the status of the program as wait(2) has it */
 };
 
 struct run_sandbox_status {

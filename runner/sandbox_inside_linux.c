@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -22,6 +24,7 @@
 #endif
 
 struct orders {
+    volatile bool failed; /* told by the child, in our memory */
     struct run_sandbox_orders head;
     const char *program, *search, *cwd;
     char **argv, **env;
@@ -106,10 +109,12 @@ static void reset_signals(void)
 }
 
 /* The program leads a session, as it would outside. */
-static void take_terminal(void)
+static bool take_terminal(void)
 {
-    if (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
-        fail(RUN_SANDBOX_TERMINAL, errno);
+    if (setsid() >= 0 && ioctl(STDIN_FILENO, TIOCSCTTY, 0) == 0)
+        return true;
+    tell(RUN_SANDBOX_TERMINAL, errno);
+    return false;
 }
 
 /* Nothing but the standard streams reaches the program. */
@@ -152,7 +157,7 @@ static int search(const struct orders *orders)
     }
 }
 
-static _Noreturn void execute(const struct orders *orders)
+static void execute(const struct orders *orders)
 {
     int error = ENOENT;
     if (strchr(orders->program, '/') != NULL) {
@@ -161,20 +166,72 @@ static _Noreturn void execute(const struct orders *orders)
     } else if (orders->program[0] != '\0') {
         error = search(orders);
     }
-    fail(RUN_SANDBOX_EXEC, error);
+    tell(RUN_SANDBOX_EXEC, error);
+}
+
+/* What the program's process does before it is that. Returns if it cannot be. */
+static void become_program(const struct orders *orders)
+{
+    reset_signals();
+    if (orders->head.tty && !take_terminal())
+        return;
+    if (orders->head.has_cwd && chdir(orders->cwd) != 0) {
+        tell(RUN_SANDBOX_CWD, errno);
+        return;
+    }
+    close_at_exec();
+    execute(orders);
+}
+
+/* ---- The first process ---- */
+
+/* Stands still until the child has executed the program or told why not. Returns its pid. */
+static __attribute__((noinline)) pid_t start(struct orders *orders)
+{
+    pid_t pid = vfork();
+    if (pid != 0)
+        return pid;
+    become_program(orders);
+    orders->failed = true;
+    _exit(127);
+}
+
+/* The program is of the same user: it shall neither trace us nor open what we have open. */
+static void hide(void)
+{
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    for (int fd = RUN_SANDBOX_FD_ARGS; fd <= RUN_SANDBOX_FD_FILTER; fd++) {
+        if (fd != RUN_SANDBOX_FD_STATUS)
+            (void)close(fd);
+    }
+}
+
+/* Waits for the program; what it has left behind and has ended is reaped meanwhile. */
+static int wait_for(pid_t program)
+{
+    int status = 0;
+    for (;;) {
+        pid_t pid = wait(&status);
+        if (pid == program)
+            return status;
+        if (pid < 0 && errno != EINTR)
+            _exit(127); /* it is our child: this cannot be */
+    }
 }
 
 _Noreturn void run_sandbox_inside(void)
 {
-    struct orders orders;
+    struct orders orders = {.failed = false};
     read_orders(&orders);
     check_places(&orders);
-    reset_signals();
-    if (orders.head.tty)
-        take_terminal();
-    if (orders.head.has_cwd && chdir(orders.cwd) != 0)
-        fail(RUN_SANDBOX_CWD, errno);
-    close_at_exec();
-    tell(RUN_SANDBOX_READY, 0);
-    execute(&orders);
+    hide();
+    pid_t program = start(&orders);
+    if (program < 0)
+        fail(RUN_SANDBOX_PROCESS, errno);
+    if (orders.failed)
+        _exit(127);
+    tell(RUN_SANDBOX_RUNS, 0);
+    int status = wait_for(program);
+    tell(RUN_SANDBOX_ENDED, status);
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }

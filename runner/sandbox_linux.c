@@ -2,9 +2,10 @@
  * Starts in a sandbox on Linux: see sandbox.h.
  *
  *    prepare   follows paths, makes mount points, notes what lies there, writes what bubblewrap and
- * the inside read into files of memory (memfd_create(2)): no limit of a command line, nothing in a
- * listing of processes confirm   reads the pipe that the inside writes to and the program's
- * execution closes
+ *              the inside read into files of memory (memfd_create(2)): no limit of a command line,
+ *              nothing in a listing of processes
+ *    confirm   reads the pipe that the inside writes to
+ *    ended_by  reads what it wrote last
  *
  * bubblewrap runs with an empty environment, or what a client says about loading libraries would
  * work outside of the sandbox; the program's own comes with the orders.
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -399,27 +401,23 @@ static int failed_inside(const struct sandbox *sandbox, const struct run_sandbox
     if (status->step == RUN_SANDBOX_CWD)
         return SESS_E_CWD;
     (void)snprintf(start->text, start->text_bytes, "cannot %s in the sandbox: %s",
-                   status->step == RUN_SANDBOX_TERMINAL ? "take the terminal" : "read the orders",
+                   status->step == RUN_SANDBOX_TERMINAL  ? "take the terminal"
+                   : status->step == RUN_SANDBOX_PROCESS ? "make a process"
+                                                         : "read the orders",
                    strerror(status->os_error));
     return SESS_E_START;
 }
 
-/* Until the program's execution has closed the pipe. */
+/* Until the inside says that the program runs. */
 static int wait_for_program(const struct sandbox *sandbox, struct sess_wrap_start *start)
 {
     struct run_sandbox_status status;
-    int64_t deadline_ms = now_ms() + RUN_SANDBOX_SETUP_MS;
-    bool is_ready = false;
-    for (;;) {
-        int result = read_status(sandbox, deadline_ms, &status);
-        if (result < 0)
-            return refuse(start, "bubblewrap did not come up in 10 s");
-        if (result == 0)
-            return is_ready ? 0 : bubblewrap_failed(start);
-        if (status.step != RUN_SANDBOX_READY)
-            return failed_inside(sandbox, &status, start);
-        is_ready = true;
-    }
+    int result = read_status(sandbox, now_ms() + RUN_SANDBOX_SETUP_MS, &status);
+    if (result < 0)
+        return refuse(start, "bubblewrap did not come up in 10 s");
+    if (result == 0)
+        return bubblewrap_failed(start);
+    return status.step == RUN_SANDBOX_RUNS ? 0 : failed_inside(sandbox, &status, start);
 }
 
 static int confirm(struct sess_wrap *wrap, struct sess_wrap_start *start)
@@ -427,8 +425,23 @@ static int confirm(struct sess_wrap *wrap, struct sess_wrap_start *start)
     struct sandbox *sandbox = sandbox_of(wrap);
     close_fd(&sandbox->told_fd); /* bubblewrap's copy is the last one */
     int result = wait_for_program(sandbox, start);
-    close_all(sandbox);
+    close_fd(&sandbox->args_fd);
+    close_fd(&sandbox->orders_fd);
+    close_fd(&sandbox->filter_fd);
+    if (result != 0)
+        close_fd(&sandbox->status_fd);
     return result;
+}
+
+/* What the inside said last, before it ended and bubblewrap after it. */
+static int ended_by(struct sess_wrap *wrap)
+{
+    struct run_sandbox_status status;
+    const struct sandbox *sandbox = sandbox_of(wrap);
+    if (sandbox->status_fd < 0 || read_status(sandbox, 0, &status) <= 0 ||
+        status.step != RUN_SANDBOX_ENDED || !WIFSIGNALED(status.os_error))
+        return 0;
+    return WTERMSIG(status.os_error);
 }
 
 static void drop(struct sess_wrap *wrap)
@@ -447,8 +460,11 @@ struct sess_wrap *run_sandbox_new(struct run_sandboxes *sandboxes,
     struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
     if (sandbox == NULL)
         return NULL;
-    sandbox->wrap = (struct sess_wrap){
-        .prepare = prepare, .confirm = confirm, .release = release, .drop = drop};
+    sandbox->wrap = (struct sess_wrap){.prepare = prepare,
+                                       .confirm = confirm,
+                                       .ended_by = ended_by,
+                                       .release = release,
+                                       .drop = drop};
     sandbox->sandboxes = sandboxes;
     sandbox->permissions = permissions;
     sandbox->args_fd = sandbox->orders_fd = sandbox->filter_fd = -1;

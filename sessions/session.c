@@ -50,13 +50,23 @@ static void record_usage(struct sess_session *session)
     record->peak_rss_bytes = record->has_peak ? usage.peak_rss_bytes : 0;
 }
 
+/* A wrapper ends with a number where the program had a signal. */
+static int signal_of(const struct sess_session *session)
+{
+    struct sess_wrap *wrap = session->wrap;
+    if (session->exit.signal != 0 || wrap == NULL || wrap->ended_by == NULL)
+        return session->exit.signal;
+    int signal = wrap->ended_by(wrap);
+    return signal > 0 && session->exit.code == 128 + signal ? signal : 0;
+}
+
 static void record_exit(struct sess_session *session)
 {
     struct sess_record *record = &session->record;
     enum sess_ender ender = session->stop.ender;
     record->exited = true;
-    record->code = session->exit.code;
-    record->signal = session->exit.signal;
+    record->signal = signal_of(session);
+    record->code = record->signal != 0 ? 0 : session->exit.code;
     record->exit_code = record->signal != 0 ? 128 + record->signal : record->code;
     record->ender = ender != SESS_ENDER_NOBODY ? ender : SESS_ENDER_ITSELF;
     record->exited_wall_ms = iocp_wall_ms(session->host->port);
@@ -99,7 +109,7 @@ void sess_session_wait_exit(struct sess_session *session)
 
 static void give_resources(struct sess_session *session)
 {
-    struct sess_need life = sess_session_needs(session->stdio, false);
+    struct sess_need life = sess_session_needs(session->stdio, session->is_wrapped, false);
     sess_capacity_give_all(&session->host->capacity, &life);
 }
 

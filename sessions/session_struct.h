@@ -54,6 +54,7 @@ struct sess_session {
     enum sess_voice voice : 8;
     enum sess_exit_wait exit_wait : 8;
     enum sess_close_reason close_reason : 8;
+    bool is_wrapped;       /* it was started with a wrap */
     bool is_unwrapping;    /* the wrap is being released */
     enum sess_stdio stdio; /* apart from the others: it is read from any thread */
 
@@ -94,7 +95,7 @@ void sess_session_change(struct sess_session *session, enum sess_happening happe
 void sess_session_settle(struct sess_session *session);
 
 /* What a session of this kind takes for its life, and for its start besides. (start.c) */
-struct sess_need sess_session_needs(enum sess_stdio stdio, bool starting);
+struct sess_need sess_session_needs(enum sess_stdio stdio, bool wrapped, bool starting);
 
 /* The system's handle of the terminal, or IOCP_NO_HANDLE. */
 iocp_handle sess_session_tty(const struct sess_session *session);

@@ -45,14 +45,15 @@ static int check_spec(const struct sess_host *host, const struct sess_spec *spec
     return 0;
 }
 
-/* Descriptors: our ends of the streams and the pidfd; while starting also the program's ends. */
-struct sess_need sess_session_needs(enum sess_stdio stdio, bool starting)
+/* Descriptors: our ends of the streams, the pidfd, and one by which a wrap hears of the program;
+ * while starting also the program's ends. */
+struct sess_need sess_session_needs(enum sess_stdio stdio, bool wrapped, bool starting)
 {
     bool tty = stdio == SESS_STDIO_TTY;
     uint32_t streams = tty ? 1 : stdio == SESS_STDIO_PIPES ? 3 : 2;
     return (struct sess_need){{
         [SESS_RESOURCE_SESSIONS] = 1,
-        [SESS_RESOURCE_DESCRIPTORS] = streams + 1 + (starting ? streams : 0),
+        [SESS_RESOURCE_DESCRIPTORS] = streams + 1 + wrapped + (starting ? streams : 0),
         [SESS_RESOURCE_TTYS] = tty,
         [SESS_RESOURCE_PROCESSES] = 1,
     }};
@@ -132,7 +133,7 @@ static void fail(struct sess_session *session, int result)
     const struct sess_spawn *spawn = session->spawn;
     struct sess_started started =
         answer_of(session, result, spawn->os_error, text_of(session, result));
-    struct sess_need all = sess_session_needs(session->stdio, true);
+    struct sess_need all = sess_session_needs(session->stdio, session->is_wrapped, true);
     atomic_fetch_add(&session->host->failed, 1);
     sess_capacity_give_all(&session->host->capacity, &all);
     sess_event_start(session, &started);
@@ -198,8 +199,8 @@ static bool open_streams(struct sess_session *session, int *out_os_error)
 static void take_process(struct sess_session *session)
 {
     struct sess_spawn *spawn = session->spawn;
-    struct sess_need all = sess_session_needs(session->stdio, true);
-    struct sess_need life = sess_session_needs(session->stdio, false);
+    struct sess_need all = sess_session_needs(session->stdio, session->is_wrapped, true);
+    struct sess_need life = sess_session_needs(session->stdio, session->is_wrapped, false);
     uint32_t start_only =
         all.amounts[SESS_RESOURCE_DESCRIPTORS] - life.amounts[SESS_RESOURCE_DESCRIPTORS];
     sess_capacity_give(&session->host->capacity, SESS_RESOURCE_DESCRIPTORS, start_only);
@@ -264,6 +265,7 @@ static void init_session(struct sess_session *session, struct sess_host *host,
     memset(session, 0, sizeof(*session));
     session->host = host;
     session->stdio = spec->stdio;
+    session->is_wrapped = spec->wrap != NULL;
     session->next_seq = 1;
     session->window_bytes = or_default(spec->window_bytes, options->window_bytes);
     session->input.limit_bytes = or_default(spec->stdin_queue_bytes, options->stdin_queue_bytes);
@@ -309,7 +311,7 @@ int sess_session_start(struct sess_host *host, const struct sess_spec *spec,
                        const struct sess_events *events, void *context,
                        struct sess_session **out_session, struct sess_shortage *out_shortage)
 {
-    struct sess_need need = sess_session_needs(spec->stdio, true);
+    struct sess_need need = sess_session_needs(spec->stdio, spec->wrap != NULL, true);
     int result = check_spec(host, spec);
     if (result == 0 && atomic_load(&host->closing))
         result = SESS_E_CLOSING;

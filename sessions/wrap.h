@@ -4,14 +4,14 @@
  *
  *    prepare   helper, before anything is started: says what to execute in the program's place
  *    confirm   helper, after that was executed: waits until the program itself runs, or cannot
+ *    ended_by  the session's strand, after the wrapper's own exit: how the program ended; no wait
  *    release   helper, when nothing of the program is left, or nothing was started: undoes a
  *              prepare that succeeded
  *    drop      any thread, last: frees the wrap
  *
- * The wrapper keeps away from signals that are meant for the program: those that ask a process to
- * do something are ignored when it begins. It gets no controlling terminal: the program inside
- * shall take it, with a session of its own. A wrap belongs to its session from the start on that
- * succeeded; this folder knows nothing of what it does.
+ * The wrapper ignores what asks a process to do something: that is meant for the program. It has no
+ * controlling terminal, which the program takes with a session of its own. A wrap belongs to its
+ * session from the start on that succeeded; this folder knows nothing of what it does.
  */
 #ifndef SESSIONS_WRAP_H
 #define SESSIONS_WRAP_H
@@ -50,6 +50,8 @@ struct sess_wrap {
      * system's code. */
     int (*prepare)(struct sess_wrap *wrap, struct sess_wrap_start *start);
     int (*confirm)(struct sess_wrap *wrap, struct sess_wrap_start *start);
+    /* The signal that ended the program; 0: none did, or it is not known. NULL: it never is. */
+    int (*ended_by)(struct sess_wrap *wrap);
     void (*release)(struct sess_wrap *wrap);
     void (*drop)(struct sess_wrap *wrap);
     struct sess_session *session; /* the session's own, as is what follows */

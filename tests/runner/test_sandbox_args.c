@@ -13,7 +13,7 @@
 
 #include "runner/sandbox_args.h"
 
-#define WALLS "--die-with-parent --unshare-user --unshare-pid --unshare-ipc "
+#define WALLS "--die-with-parent --unshare-user --unshare-pid --as-pid-1 --unshare-ipc "
 #define BEGIN "--cap-drop ALL --ro-bind / / --dev /dev --proc /proc "
 
 /* The arguments with a space behind each. */

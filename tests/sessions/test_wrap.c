@@ -17,10 +17,11 @@ struct fake {
     struct sess_wrap wrap;
     const char *script;
     int prepare_result, confirm_result;
+    int signal;  /* that it says the program died of */
     int pipe[2]; /* its writing end is descriptor 3 of the wrapper */
     char seen[200];
     const char *argv[4];
-    _Atomic int prepared, confirmed, released, dropped;
+    _Atomic int prepared, confirmed, asked, released, dropped;
     bool was_closed; /* the session, at the release */
     struct sup_tap *tap;
 };
@@ -64,6 +65,13 @@ static int confirm(struct sess_wrap *wrap, struct sess_wrap_start *start)
         return SESS_E_START;
     start->os_error = ENOENT;
     return fake->confirm_result;
+}
+
+static int ended_by(struct sess_wrap *wrap)
+{
+    struct fake *fake = fake_of(wrap);
+    fake->asked++;
+    return fake->signal;
 }
 
 static void release(struct sess_wrap *wrap)
@@ -179,6 +187,32 @@ static void test_release_comes_before_the_close(void **state)
     sup_free(tap);
 }
 
+static void check_end(const char *script, int says, int signal, int code)
+{
+    struct fake fake;
+    fake_init(&fake, script);
+    fake.wrap.ended_by = ended_by;
+    fake.signal = says;
+    struct sess_spec spec = spec_of(&fake, SESS_STDIO_OUTPUT);
+    struct sup_tap *tap = sup_run(&world, &spec);
+    assert_int_equal(tap->exit_record.signal, signal);
+    assert_int_equal(tap->exit_record.code, code);
+    assert_int_equal(tap->exit_record.exit_code, signal != 0 ? 128 + signal : code);
+    assert_int_equal(fake.asked, strstr(script, "kill") == NULL);
+    check_calls(&fake, 1, 1, 1);
+    sup_free(tap);
+}
+
+/* A wrap's word is taken where the wrapper's exit code agrees; the wrapper's own death is one. */
+static void test_wrap_tells_a_signal_from_a_number(void **state)
+{
+    (void)state;
+    check_end("echo up >&3; exit 139", SIGSEGV, SIGSEGV, 0);
+    check_end("echo up >&3; exit 139", 0, 0, 139);
+    check_end("echo up >&3; exit 7", SIGSEGV, 0, 7);
+    check_end("echo up >&3; kill -KILL $$", SIGSEGV, SIGKILL, 0);
+}
+
 static void check_failure(struct fake *fake, int result, const char *text)
 {
     struct sess_spec spec = spec_of(fake, SESS_STDIO_PIPES);
@@ -255,6 +289,7 @@ int main(void)
         TEST(test_wrapper_ignores_what_is_meant_for_the_program),
         TEST(test_wrapper_leaves_the_terminal_to_the_program),
         TEST(test_release_comes_before_the_close),
+        TEST(test_wrap_tells_a_signal_from_a_number),
         TEST(test_prepare_that_fails),
         TEST(test_confirm_that_fails),
         TEST(test_start_that_is_cancelled),

@@ -122,10 +122,13 @@ goneTest('failed-to-start-while-others-wait', [], async (t, peer) => {
   const start = ask('start', { argv: ['/no/such/program'], cwd: '/', env: {}, tty: false });
   const write = ask('write', { chunk: 'aGk=', writeId: '1' });
   const signal = ask('signal', { signal: 'interrupt' });
-  const refused = ['closeStdin', 'read', 'snapshot', 'wait'].map((method) => ask(method, {}));
+  const refused = ['closeStdin', 'snapshot', 'wait'].map((method) => ask(method, {}));
   refused.push(ask('resize', { rows: 1, cols: 1 }));
   const reason = 'neverExisted';
+  const read = await peer.response(ask('read', {})); // it does not wait: either answer is right
   assert.equal((await peer.response(start)).error.code, -32603);
+  assert.match(read.error.message, /^(unknown process id p|process id p is starting)$/);
+  if (!/starting/.test(read.error.message)) assert.deepEqual(read.error.data, { reason });
   assert.deepEqual(await peer.result(write), { status: 'unknownProcess', reason });
   assert.deepEqual(await peer.result(signal), { reason });
   for (const id of refused) {

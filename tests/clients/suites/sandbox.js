@@ -277,8 +277,18 @@ sandboxTest('no-privileges', BOTH, async (place) => {
 
 sandboxTest('no-descriptor-leaks-in', BOTH, async (place) => {
   const { text } = await runConfined(place, 'ls /proc/$$/fd; for p in /proc/[0-9]*; do ls -l \
-    $p/fd 2>/dev/null | grep -vE "total|pipe:|/dev/null|/proc/|eventfd" ; done; true');
+    $p/fd 2>/dev/null | grep -e " -> " | grep -vE "pipe:|/dev/null|/proc/|eventfd"; done; true');
   assert.match(text.replaceAll('\n', ' '), /^0 1 (10 )?2 $/);
+});
+
+// The first process inside tells the server how the program ended; nobody else may say it for it.
+sandboxTest('the-first-process-is-out-of-reach', OURS, async (place) => {
+  const { text, code } = await runConfined(place, `cd /proc/1 || echo none
+    for f in fd/* environ mem; do (exec 3<>$f) 2>/dev/null && echo $f; done
+    for f in environ auxv maps; do cat $f >/dev/null 2>&1 && echo $f; done
+    for s in HUP INT TERM USR1 STOP KILL; do kill -$s 1; done
+    readlink exe root cwd; echo lives; exit 5`);
+  assert.deepEqual([text, code], ['lives\n', 5]);
 });
 
 // ---- Everything else is as outside ----
@@ -290,6 +300,18 @@ sandboxTest('exit-codes-come-through', BOTH, async (place) => {
   for (const [i, [script, code]] of ends.entries()) {
     const entries = MODES[i % 2][1];
     assert.equal((await runConfined(place, script, { entries })).code, code, script);
+  }
+});
+
+// A number above 128 is no signal, and a signal is told as one.
+sandboxTest('signals-are-told-from-exit-codes', OURS, async (place) => {
+  const ends = [['exit 137', 137, 0], ['kill -KILL $$', 0, 9], ['kill -TERM $$', 0, 15],
+    ['kill -SEGV $$', 0, 11], ['exit 255', 255, 0], ['exit 0', 0, 0]];
+  for (const [i, [script, code, signal]] of ends.entries()) {
+    const view = await startConfined(place, sh(script), { tty: i % 2 === 1 });
+    const record = await place.peer.request('process/wait', { processId: view.id });
+    assert.deepEqual([record.code, record.signal, record.exitCode, record.endedBy],
+      [code, signal, signal > 0 ? 128 + signal : code, 'itself'], script);
   }
 });
 
