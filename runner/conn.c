@@ -81,7 +81,7 @@ static void on_last_ref(struct iocp_op *op)
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
     assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
     assert(conn->tenure == NULL && conn->waitings.first == NULL && conn->files.first == NULL);
-    assert(conn->observings.first == NULL);
+    assert(conn->observings.first == NULL && conn->room.first == NULL);
     iocp_strand_end(&conn->strand, &conn->end, on_ended);
 }
 
