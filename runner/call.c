@@ -47,8 +47,10 @@ struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind
     return call;
 }
 
+/* Whoever answers may look at the process, which may leave its table meanwhile. */
 void run_call_post(struct run_call *call, struct run_proc *proc)
 {
+    call->proc = run_proc_ref(proc);
     run_proc_ask(proc, &call->request);
 }
 
@@ -85,7 +87,6 @@ static void take_forget(struct run_notice *notice, struct run_conn *holder)
 
 void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t key)
 {
-    call->proc = run_proc_ref(proc);
     call->write_key = key;
     run_recent_add(&proc->write_ids, key, 0);
 }

@@ -166,10 +166,8 @@ static void ask_again(struct run_room_call *room, bool is_wanted)
 static void snapshot_answered(struct sess_request *request)
 {
     struct run_call *call = run_call_of(request);
-    struct run_proc *proc = sess_session_context(request->session);
+    const struct run_proc *proc = call->proc;
     if (proc->was_started && !run_room_is_there(call->conn)) {
-        if (call->proc == NULL)
-            call->proc = run_proc_ref(proc);
         run_room_wait(&call->room, call->conn, ask_again);
         return;
     }

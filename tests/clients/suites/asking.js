@@ -1,12 +1,12 @@
 'use strict';
 // Clients that ask for more than they take: what is made for them ahead of that is bounded, and
-// every request is answered once in the end.
+// every request is answered once in the end. And those that ask about what ends meanwhile.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
-const { sh, startParams } = require('../lib/sessions');
+const { execParams, sh, startParams } = require('../lib/sessions');
 const { rawConnect } = require('../lib/raw');
 const { scrape } = require('../lib/metrics');
 const { Witness } = require('../lib/witness');
@@ -147,4 +147,32 @@ test('asking/requests-that-sessions-do-not-answer-are-bounded', OURS, async (t) 
   client.ask([{ id: 'end', method: 'process/terminate', params: { processId } }]);
   assert.equal((await client.answer('end')).code, undefined);
   for (let n = 0; n < 65000; n++) await client.answer(n);
+});
+
+// The process leaves its table on another strand than the one that answers.
+test('asking/snapshots-of-starts-that-fail', OURS, async (t) => {
+  const { socket } = await listening(t);
+  const client = await asker(t, socket);
+  const asked = many(100, () => startParams(t, { argv: ['/no/such'] }));
+  client.ask(asked.flatMap((params, n) => [{ id: n, method: 'process/start', params },
+    ...many(10, (k) => ({ id: 1000 + n * 10 + k, method: 'process/snapshot',
+      params: { processId: params.processId } }))]));
+  for (let n = 0; n < 100; n++) assert.equal((await client.answer(n)).code, -32603);
+  for (let n = 1000; n < 2000; n++) assert.equal((await client.answer(n)).code, -32600);
+});
+
+// In exec-server.v0 a process is forgotten at its end, while a write to it may be under way.
+test('asking/writes-to-programs-that-end', OURS, async (t) => {
+  const { socket } = await listening(t);
+  const client = await asker(t, socket);
+  for (let round = 1; round <= 40; round++) {
+    const id = round * 1000;
+    const params = { sessionId: `session-${round}`, chunk: 'YQ==' };
+    client.ask([{ id, method: 'command/exec', params: execParams(t, { argv: ['/bin/true'] }) }]);
+    for (let burst = 0; burst < 20; burst++) {
+      client.ask(many(10, (n) => ({ id: id + 1 + burst * 10 + n, method: 'command/exec/write',
+        params })));
+      await client.answer(id + 10 + burst * 10);
+    }
+  }
 });
