@@ -41,10 +41,11 @@
 #include "wire/ws_decoder.h"
 
 enum {
-    RUN_LINGER_MS = 2000,                     /* a peer that reads at all has the close by then */
-    RUN_WRITE_BYTES = 256 * 1024,             /* in one gathered write: a reply waits behind less */
-    RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
-    RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
+    RUN_LINGER_MS = 2000,         /* a peer that reads at all has the close by then */
+    RUN_STOP_TAKE_MS = 10 * 1000, /* beyond the grace time, for what the sessions still said */
+    RUN_WRITE_BYTES = 256 * 1024, /* in one gathered write: a reply waits behind less */
+    RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024,   /* encoded output of all sessions that may wait */
+    RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,    /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
     RUN_CALLS_MAX = 64 * 1024,                  /* that sessions have not answered: some 25 MB */
     RUN_SNIFF_BYTES = 4,                        /* "GET " */
@@ -116,6 +117,8 @@ struct run_conn {
     struct iocp_op end;                  /* the first and the last callback */
     struct iocp_op leave;                /* out of the server's list; on the server's strand */
     struct iocp_timer timer;             /* the deadline of a new connection, then of lingering */
+    struct iocp_timer stopped;           /* the server's shutdown waits no longer for the client */
+    uint64_t stopped_ns;                 /* its deadline */
     struct iocp_help check;              /* who is at the other end; then, of the metrics */
     iocp_handle check_handle;
     bool check_allowed; /* what it found */
