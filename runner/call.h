@@ -9,21 +9,30 @@
 
 struct run_call {
     struct sess_request request;
-    struct run_conn *conn;    /* one reference */
-    struct run_proc *proc;    /* of a write with a write id: one reference */
-    uint64_t write_key;       /* the same; 0: none */
-    struct run_notice forget; /* its write id, since nothing was written */
-    size_t write_bytes;       /* of a write: counted among those that wait */
-    uint64_t asked_ns;        /* when the client asked; 0: he did not, or asked to wait */
+    struct run_conn *conn; /* one reference */
+    struct run_proc *proc; /* whose session was asked, one reference; NULL before the post */
+    uint64_t write_key;    /* of a write with a write id; 0: none */
+    union {
+        struct run_notice forget;  /* a write id, since nothing was written */
+        struct run_room_call room; /* of an answer that is large */
+    };
+    size_t write_bytes; /* of a write: counted among those that wait */
+    uint64_t asked_ns;  /* when the client asked; 0: he did not, or asked to wait */
     size_t id_bytes, name_bytes;
     uint8_t text[]; /* the request's id as JSON, then the session's name */
 };
 
 /* Makes a call that answer will answer; name is the session's, for texts; an empty id is a call of
- * our own. NULL: out of memory, and the client was told. On the connection's strand. */
+ * our own. NULL: out of memory, or RUN_CALLS_MAX wait already, and the client was told. On the
+ * connection's strand. */
 struct run_call *run_call_new(struct run_conn *conn, enum sess_request_kind kind,
                               struct wire_span id, struct wire_span name,
                               sess_request_callback *answer);
+
+/* Whether a client may ask sessions for more; else its request was refused. What ends a process is
+ * taken still when nothing else is, and so are writes, which then do not wait for room. On the
+ * connection's strand. */
+bool run_call_may(struct run_conn *conn, enum sess_request_kind kind, struct wire_span request_id);
 
 /* Posts it to the process's session. On the connection's strand. */
 void run_call_post(struct run_call *call, struct run_proc *proc);
@@ -44,7 +53,8 @@ static inline struct wire_span run_call_name(const struct run_call *call)
     return wire_span_of(call->text + call->id_bytes, call->name_bytes);
 }
 
-/* Remembers the write's id, so that a repeat is not written again. Before it is posted. */
+/* Remembers the id of a write to proc, so that a repeat is not written again. Before it is posted.
+ */
 void run_call_remember(struct run_call *call, struct run_proc *proc, uint64_t key);
 
 /* Frees it after it was answered; a refused write's id is forgotten. On the session's strand,

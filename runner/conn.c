@@ -80,8 +80,9 @@ static void on_last_ref(struct iocp_op *op)
 {
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, end);
     assert(conn->state == RUN_CONN_CLOSING && !iocp_pending(&conn->timer.op));
+    assert(!iocp_pending(&conn->stopped.op));
     assert(conn->tenure == NULL && conn->waitings.first == NULL && conn->files.first == NULL);
-    assert(conn->observings.first == NULL);
+    assert(conn->observings.first == NULL && conn->room.first == NULL);
     iocp_strand_end(&conn->strand, &conn->end, on_ended);
 }
 
@@ -223,6 +224,7 @@ void run_conn_drop(struct run_conn *conn)
         be_over(conn);
     run_conn_set_state(conn, RUN_CONN_CLOSING);
     iocp_timer_cancel(&conn->timer);
+    iocp_timer_cancel(&conn->stopped);
     iocp_close_start(conn->reader);
     if (conn->writer != conn->reader)
         iocp_close_start(conn->writer);
@@ -331,11 +333,43 @@ static void on_tick(struct iocp_op *op)
     run_conn_clock(conn);
 }
 
+/* Whoever moved the deadline has cancelled the timer. */
+static void on_stopped(struct iocp_op *op)
+{
+    struct run_conn *conn = IOCP_OWNER(op, struct run_conn, stopped.op);
+    if (conn->state == RUN_CONN_CLOSING)
+        return;
+    if (op->result != 0) {
+        iocp_timer_start(&conn->stopped, conn->stopped_ns);
+        return;
+    }
+    run_server_log_conn(conn, "connection_dropped",
+                        "the client does not read, and the server ends");
+    run_conn_drop_for(conn, RUN_CUT_SHUTDOWN);
+}
+
+/* A client that takes nothing makes its sessions wait, also with their end. */
+static void expect_end(struct run_conn *conn, bool forced)
+{
+    uint64_t within_ms = RUN_LINGER_MS;
+    if (!forced)
+        within_ms = (uint64_t)run_server_grace_ms(conn->server) + RUN_STOP_TAKE_MS;
+    conn->stopped_ns = iocp_now_ns(conn->strand.port) + within_ms * 1000000;
+    if (iocp_pending(&conn->stopped.op))
+        iocp_timer_cancel(&conn->stopped);
+    else
+        iocp_timer_start(&conn->stopped, conn->stopped_ns);
+}
+
 static void on_stop(struct iocp_op *op)
 {
     struct run_conn *conn = IOCP_OWNER(op, struct run_conn, stop);
+    bool forced = run_server_is_forced(conn->server);
+    if (conn->state == RUN_CONN_CLOSING)
+        return;
     conn->stopping = true;
-    run_dispatch_stop(conn, run_server_is_forced(conn->server));
+    expect_end(conn, forced);
+    run_dispatch_stop(conn, forced);
     run_conn_session_left(conn);
     hurry(conn);
 }
@@ -431,6 +465,7 @@ static void init_operations(struct run_conn *conn)
     iocp_op_init(&conn->end, &conn->strand, on_begin);
     iocp_op_init(&conn->leave, run_server_strand(conn->server), on_leave);
     iocp_timer_init(&conn->timer, &conn->strand, on_timer);
+    iocp_timer_init(&conn->stopped, &conn->strand, on_stopped);
 }
 
 static struct run_conn *conn_alloc(struct run_server *server, struct run_listener *listener)

@@ -33,6 +33,7 @@
 #include "runner/metrics.h"
 #include "runner/observing.h"
 #include "runner/outq.h"
+#include "runner/room.h"
 #include "runner/tenure.h"
 #include "runner/waiting.h"
 #include "wire/http_request.h"
@@ -40,11 +41,13 @@
 #include "wire/ws_decoder.h"
 
 enum {
-    RUN_LINGER_MS = 2000,                     /* a peer that reads at all has the close by then */
-    RUN_WRITE_BYTES = 256 * 1024,             /* in one gathered write: a reply waits behind less */
-    RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024, /* encoded output of all sessions that may wait */
-    RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,  /* replies that may wait before requests do */
+    RUN_LINGER_MS = 2000,         /* a peer that reads at all has the close by then */
+    RUN_STOP_TAKE_MS = 10 * 1000, /* beyond the grace time, for what the sessions still said */
+    RUN_WRITE_BYTES = 256 * 1024, /* in one gathered write: a reply waits behind less */
+    RUN_OUTPUT_QUEUE_BYTES = 4 * 1024 * 1024,   /* encoded output of all sessions that may wait */
+    RUN_REPLY_QUEUE_BYTES = 4 * 1024 * 1024,    /* replies that may wait before requests do */
     RUN_WAITING_WRITE_BYTES = 16 * 1024 * 1024, /* stdin writes that may wait for room */
+    RUN_CALLS_MAX = 64 * 1024,                  /* that sessions have not answered: some 25 MB */
     RUN_SNIFF_BYTES = 4,                        /* "GET " */
     RUN_NEW_CONN_MS = 10 * 1000,                /* to get initialized */
     RUN_NEW_MESSAGE_BYTES = 64 * 1024,          /* a message before that */
@@ -114,6 +117,8 @@ struct run_conn {
     struct iocp_op end;                  /* the first and the last callback */
     struct iocp_op leave;                /* out of the server's list; on the server's strand */
     struct iocp_timer timer;             /* the deadline of a new connection, then of lingering */
+    struct iocp_timer stopped;           /* the server's shutdown waits no longer for the client */
+    uint64_t stopped_ns;                 /* its deadline */
     struct iocp_help check;              /* who is at the other end; then, of the metrics */
     iocp_handle check_handle;
     bool check_allowed; /* what it found */
@@ -140,11 +145,14 @@ struct run_conn {
     uint64_t asked_ns; /* when the request was taken that is being dispatched; 0: none is, or
                         * whoever answers it later has taken the time over */
     struct run_waitings waitings;
+    struct run_room room;             /* answers that wait until the client takes replies */
     struct run_observings observings; /* what it observes */
     struct run_file_calls files;
     uint64_t json_seed;
     uint64_t next_v0_id;
     _Atomic size_t waiting_write_bytes;
+    _Atomic size_t list_bytes; /* of all process/list that are under way */
+    _Atomic uint32_t calls;    /* requests that sessions were asked and have not answered */
 };
 
 /* What a connection reads from and writes to: one socket, or two standard handles. */

@@ -277,6 +277,7 @@ void run_conn_on_write(struct iocp_op *op)
     run_conn_flush(conn);
     if (conn->held)
         run_conn_read_more(conn);
+    run_room_go_on(conn);
     run_files_go_on(conn);
 }
 

@@ -230,6 +230,7 @@ void run_dispatch_conn_over(struct run_conn *conn)
     struct run_tenure *tenure = conn->tenure;
     bool ends = conn->dialect == RUN_DIALECT_V0 || conn->stopping;
     run_waiting_cancel_all(conn, RUN_WAITING_OVER);
+    run_room_over(conn);
     run_observing_stop_all(conn, RUN_OBSERVING_CUT);
     run_files_over(conn);
     if (tenure == NULL)

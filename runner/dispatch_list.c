@@ -19,7 +19,8 @@
 
 enum {
     ENTRY_BYTES = 2048,               /* nearly every entry: made on the stack, then copied */
-    LIST_BYTES_MAX = 64 * 1024 * 1024 /* of a reply: 16,384 entries of 4 KiB */
+    LIST_BYTES_MAX = 64 * 1024 * 1024 /* of what a connection asks for at a time: 16,384 entries of
+                                       * 4 KiB */
 };
 
 enum list_fault { FAULT_NONE, FAULT_MEMORY, FAULT_SIZE };
@@ -34,6 +35,7 @@ struct list_item {
 
 struct list_call {
     struct run_waiting waiting;
+    struct run_room_call room;
     _Atomic uint32_t unanswered; /* looks, and one for whoever posts them */
     _Atomic size_t bytes;        /* of all entries */
     _Atomic int fault;           /* enum list_fault */
@@ -75,9 +77,26 @@ static void refuse(struct run_conn *conn, struct wire_span id, enum list_fault f
     struct sess_shortage shortage = {.resource = "memory", .have = 0, .need = 1};
     struct run_reply reply;
     if (fault == FAULT_SIZE)
-        shortage = (struct sess_shortage){"bytes of a reply", LIST_BYTES_MAX, LIST_BYTES_MAX + 1};
+        shortage = (struct sess_shortage){"bytes of lists", LIST_BYTES_MAX, LIST_BYTES_MAX + 1};
     run_reply_shortage(run_reply_begin(&reply, conn), id, &shortage);
     run_reply_send(&reply);
+}
+
+static void answer(struct list_call *call)
+{
+    qsort(call->items, call->count, sizeof(struct list_item *), compare);
+    run_reply_send_counted(call->waiting.conn, write_reply, call);
+    run_conn_note_answer(call->waiting.conn, call->asked_ns);
+    run_waiting_remove(&call->waiting);
+}
+
+static void answer_later(struct run_room_call *room, bool is_wanted)
+{
+    struct list_call *call = IOCP_OWNER(room, struct list_call, room);
+    if (is_wanted)
+        answer(call);
+    else
+        run_waiting_remove(&call->waiting);
 }
 
 static void count_look(struct list_call *call)
@@ -88,12 +107,13 @@ static void count_look(struct list_call *call)
     int fault = atomic_load(&call->fault);
     if (fault != FAULT_NONE) {
         refuse(conn, wire_span_of(call->id, call->id_bytes), (enum list_fault)fault);
+        run_conn_note_answer(conn, call->asked_ns);
+        run_waiting_remove(&call->waiting);
+    } else if (run_room_is_there(conn)) {
+        answer(call);
     } else {
-        qsort(call->items, call->count, sizeof(struct list_item *), compare);
-        run_reply_send_counted(conn, write_reply, call);
+        run_room_wait(&call->room, conn, answer_later);
     }
-    run_conn_note_answer(conn, call->asked_ns);
-    run_waiting_remove(&call->waiting);
 }
 
 /* ---- One entry: on its session's strand ---- */
@@ -101,7 +121,9 @@ static void count_look(struct list_call *call)
 /* Memory for the entry that counts in the reply; NULL: the fault is noted. */
 static uint8_t *take_bytes(struct list_call *call, size_t bytes)
 {
-    bool fits = atomic_fetch_add(&call->bytes, bytes) + bytes <= LIST_BYTES_MAX;
+    struct run_conn *conn = call->waiting.conn;
+    atomic_fetch_add(&call->bytes, bytes);
+    bool fits = atomic_fetch_add(&conn->list_bytes, bytes) + bytes <= LIST_BYTES_MAX;
     uint8_t *memory = fits ? malloc(bytes) : NULL;
     if (memory == NULL)
         atomic_store(&call->fault, fits ? FAULT_MEMORY : FAULT_SIZE);
@@ -133,6 +155,9 @@ static void cancel_call(struct run_waiting *waiting)
 static void free_call(struct run_waiting *waiting)
 {
     struct list_call *call = IOCP_OWNER(waiting, struct list_call, waiting);
+    size_t bytes = atomic_load(&call->bytes);
+    if (bytes > 0) /* else it may have been refused before it had a connection */
+        atomic_fetch_sub(&waiting->conn->list_bytes, bytes);
     for (uint32_t i = 0; i < call->count; i++) {
         run_proc_unref(call->items[i]->proc);
         free(call->items[i]->json);

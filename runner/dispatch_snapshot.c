@@ -2,7 +2,7 @@
  * process/snapshot: what is retained of a process at one moment, by stream, and what is missing
  * between its beginning and its end. A reply is bounded: of more than RUN_SNAPSHOT_BYTES the
  * middle is left out, as if it had never been kept. The request comes on the connection's strand,
- * the answer on the session's.
+ * the answer on the session's, once its client has taken those before it.
  */
 #include "runner/call.h"
 #include "runner/dispatch.h"
@@ -149,11 +149,29 @@ static void send_snapshot(struct run_conn *conn, const struct run_proc *proc, st
     run_conn_send(conn, RUN_FRAME_REPLY, frame);
 }
 
+static void snapshot_answered(struct sess_request *request);
+
+static void ask_again(struct run_room_call *room, bool is_wanted)
+{
+    struct run_call *call = IOCP_OWNER(room, struct run_call, room);
+    if (!is_wanted) {
+        call->asked_ns = 0; /* it has no answer */
+        run_call_free(call);
+        return;
+    }
+    sess_request_init(&call->request, SESS_REQUEST_VIEW, snapshot_answered, NULL);
+    sess_request_post(&call->request, call->proc->session);
+}
+
 static void snapshot_answered(struct sess_request *request)
 {
     static const struct wire_msg_gone never = {.reason = WIRE_MSG_GONE_NEVER_EXISTED};
     struct run_call *call = run_call_of(request);
-    const struct run_proc *proc = sess_session_context(request->session);
+    const struct run_proc *proc = call->proc;
+    if (proc->was_started && !run_room_is_there(call->conn)) {
+        run_room_wait(&call->room, call->conn, ask_again);
+        return;
+    }
     if (proc->was_started)
         send_snapshot(call->conn, proc, run_call_id(call));
     else

@@ -185,9 +185,8 @@ static size_t bytes_to_keep(const struct run_request *request,
     size_t bytes = request->id.size;
     for (size_t i = 0; i < asked->count; i++) {
         const struct wire_msg_wait_any_item *item = &asked->items[i];
-        bytes += item->match.size;
-        if (run_proc_find(request->conn, item->process_id) == NULL)
-            bytes += wire_msg_id_json(item->process_id, NULL, 0);
+        bool is_known = run_proc_find(request->conn, item->process_id) != NULL;
+        bytes += is_known ? item->match.size : wire_msg_id_json(item->process_id, NULL, 0);
     }
     return bytes;
 }

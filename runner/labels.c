@@ -3,6 +3,7 @@
  */
 #include "runner/labels.h"
 
+#include "runner/call.h"
 #include "runner/reply.h"
 #include "runner/tombstone.h"
 
@@ -56,6 +57,7 @@ static void on_answer(struct sess_request *request)
     if (request->was_running)
         atomic_fetch_add_explicit(&crowd->running, 1, memory_order_relaxed);
     free(member);
+    atomic_fetch_sub(&crowd->conn->calls, 1);
     count_down(crowd);
 }
 
@@ -88,6 +90,7 @@ static bool ask_one(struct crowd *crowd, struct run_proc *proc, const struct run
         member->request.ask.stop.ender = SESS_ENDER_CLIENT;
     }
     crowd->count++;
+    atomic_fetch_add(&crowd->conn->calls, 1);
     atomic_fetch_add_explicit(&crowd->left, 1, memory_order_relaxed);
     run_proc_ask(proc, &member->request);
     return true;
@@ -99,6 +102,8 @@ void run_labels_ask(struct run_request *request, const struct wire_msg_pairs *pa
     struct sess_label labels[WIRE_MSG_LABELS_MAX];
     size_t label_count = run_labels_of(pairs, labels);
     struct sess_session *cursor = NULL, *session;
+    if (!run_call_may(request->conn, call->kind, request->id))
+        return; /* one request for all is taken however many they are */
     struct crowd *crowd = crowd_new(request, call);
     bool all = crowd != NULL;
     if (!all) {

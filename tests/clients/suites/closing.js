@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { OP, frame, closePayload, rawConnect, upgradeHead } = require('../lib/raw');
-const { killOwn, mustBecome, servingPid, statFields } = require('../lib/proc');
+const { killOwn, mustBecome, servingPid, sleep, statFields } = require('../lib/proc');
 const { mustStall, toldArgv } = require('../lib/flood');
 const { startParams } = require('../lib/sessions');
 const { opened } = require('../lib/ws_case');
@@ -139,4 +139,14 @@ test('closing/whoever-connects-while-the-server-stops-does-not-hold-it-up', OURS
   killOwn(serving, 'SIGCONT');
   assert.deepEqual(await server.waitExit(15000), { code: 0, signal: null });
   await Promise.all(late.map((raw) => raw.waitEnded()));
+});
+
+// Its program has exited, and what it wrote waits to be taken.
+test('closing/a-client-that-does-not-read-does-not-hold-up-a-forced-end', OURS, async (t) => {
+  const server = await startServer(t, { args: ['--shutdown-grace', '10m'] });
+  await floodedClient(t, server);
+  server.signal('SIGTERM');
+  await sleep(500); // within a quarter of a second two signals may be one that came two ways
+  server.signal('SIGTERM');
+  assert.deepEqual(await server.waitExit(15000), { code: 0, signal: null });
 });

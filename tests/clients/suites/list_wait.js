@@ -280,6 +280,16 @@ suiteTest('any-with-a-match-ends-with-the-close', async (t, server, peer) => {
       timedOut: false });
 });
 
+// What is looked for in nothing is not kept.
+suiteTest('any-with-an-unknown-one-and-a-match', async (t, server, peer) => {
+  const view = await cat(t, peer);
+  const { ready: told } = await waitAny(peer, [
+    { processId: 'nobody', match: base64('x'.repeat(900)) },
+    { processId: view.id, match: base64('y') }, { processId: 'neither', match: base64('z') }]);
+  assert.deepEqual(told.map(({ processId, reason }) => [processId, reason]),
+    [['nobody', 'unknown'], ['neither', 'unknown']]);
+});
+
 suiteTest('any-with-unknown-ones-is-answered-at-once', async (t, server, peer) => {
   const view = await cat(t, peer);
   const unknown = (processId) => ({ processId, reason: 'unknown', nextSeq: 0,
