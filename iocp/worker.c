@@ -6,10 +6,8 @@
  * becomes ready on a worker stays with it, so a chain of callbacks costs no system call and no
  * other processor's cache. When more than one is ready and another worker sleeps, all but the one
  * that runs next go to the shared list and one sleeper is woken; it wakes the next itself if it
- * finds more than its part.
- *
- * A helper is a worker while it completes a call: the strand that waited for the call goes on where
- * its result is, and no worker need be woken for that.
+ * finds more than its part. A helper is a worker while it completes a call: the strand that waited
+ * for it goes on there, and nobody need be woken.
  *
  * Nothing is lost between "is there work?" and "sleep": a sleeper counts itself first and then
  * looks at the shared list; a giver puts the strand there first and then looks at the count.
