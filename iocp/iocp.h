@@ -10,7 +10,8 @@
 /*
  *  1. An operation lives in its owner's memory. Starting one allocates nothing.
  *  2. An operation that was started completes exactly once, from a worker, never inside the call
- *     that started it. In the callback it is idle again and may be started again.
+ *     that started it. In the callback it is idle again and may be started again. A helper is a
+ *     worker, too, while it completes the call that it has made.
  *  3. Callbacks of a strand run one after another in the order in which they entered its queue.
  *     Different strands run in parallel. Between two handles that order says nothing.
  *  4. From start to completion an operation and what it names belong to the engine.

@@ -57,8 +57,9 @@ filesTest('read-every-byte', { on: BOTH }, async (t, peer, dir) => {
     assert.ok((await read(peer, path.join(dir, name))).equals(wanted), name);
   }
   for (const size of [1, 2, 3, 49151, 49152, 49153, 65536, 98303, 98304, 98305]) {
-    fs.writeFileSync(path.join(dir, 'sized'), large.subarray(0, size)); // around what is read at once
-    assert.ok((await read(peer, path.join(dir, 'sized'))).equals(large.subarray(0, size)), `${size}`);
+    const wanted = large.subarray(0, size); // around what is read at once
+    fs.writeFileSync(path.join(dir, 'sized'), wanted);
+    assert.ok((await read(peer, path.join(dir, 'sized'))).equals(wanted), `${size}`);
   }
 });
 
