@@ -58,6 +58,16 @@ static void test_scenarios_echo(void **state)
          "1", "--sessions", "20", "--connections", "3");
 }
 
+/* The bare server knows no files. */
+static void test_scenarios_files(void **state)
+{
+    (void)state;
+    RUNS("\"call\":\"block-1k\",\"in_flight\":3,\"calls\":", "files", "--serve", RUNNER_PATH,
+         "--json", "--seconds", "1", "--only", "block-1k", "--in-flight", "3");
+    RUNS("\"call\":\"write-1k\",\"in_flight\":1,\"calls\":", "files", "--serve", RUNNER_PATH,
+         "--json", "--seconds", "1", "--only", "write-1k,walk-1000", "--in-flight", "1");
+}
+
 static void test_scenarios_idle(void **state)
 {
     (void)state;
@@ -178,6 +188,10 @@ static void test_scenarios_mistakes_are_explained(void **state)
     FAILS(1, "no-such-command", "starts", "--serve", "no-such-command-here");
     FAILS(1, "bystander, slow-reader", "limits", "--only", "nonsense");
     FAILS(1, "detach-storm needs a ws:// URL", "detach-storm", "--command", "cat");
+    FAILS(1, "files needs a ws:// URL", "files", "--command", "cat");
+    FAILS(1, "`reads` is no call of files", "files", "--serve", BARE, "--only", "reads");
+    FAILS(1, "method not found", "files", "--serve", BARE, "--only", "metadata", "--seconds", "1",
+          "--in-flight", "1");
     FAILS(1, "bystander needs two connections", "bystander", "--command", "cat");
 }
 
@@ -189,9 +203,9 @@ static void test_scenarios_silent_server_on_stdio_is_told(void **state)
 
 static void test_scenarios_help_names_every_subcommand(void **state)
 {
-    static const char *const names[] = {"starts",    "idle",        "throughput", "echo",
-                                        "bystander", "slow-reader", "limits",     "bench",
-                                        "demo",      "soak",        "self-check", "detach-storm"};
+    static const char *const names[] = {
+        "starts", "idle", "throughput", "echo",       "bystander",    "slow-reader", "limits",
+        "bench",  "demo", "soak",       "self-check", "detach-storm", "files"};
     static const char *const argv[] = {LOAD_PATH, "--help", NULL};
     struct ran_program program = run_program(argv, LIMIT_S);
 
@@ -212,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_scenarios_starts),
         cmocka_unit_test(test_scenarios_throughput_pipe_and_tty),
         cmocka_unit_test(test_scenarios_echo),
+        cmocka_unit_test(test_scenarios_files),
         cmocka_unit_test(test_scenarios_idle),
         cmocka_unit_test(test_scenarios_bystander),
         cmocka_unit_test(test_scenarios_slow_reader),

@@ -40,6 +40,84 @@ static void test_metadata_of_a_fifo(void **state)
     assert_false(metadata.is_file || metadata.is_directory || metadata.is_symlink);
 }
 
+/* ---- Looking in one step ---- */
+
+static bool allow_all(const void *context, const char *real_path, bool writes)
+{
+    (void)context;
+    (void)real_path;
+    (void)writes;
+    return true;
+}
+
+/* What looking at a name comes to, as text. With a sandbox, which allows everything here, each step
+ * is taken by itself; without one the kernel takes all of them at once. */
+static void look(struct support_files *files, const char *name, bool follow, bool in_steps,
+                 char text[128])
+{
+    struct wire_msg_fs asked = support_files_asked(files, name);
+    struct wire_msg_fs_metadata about = {0};
+    uint64_t size = 0;
+    int fd = -1;
+    files->work.allows = in_steps ? allow_all : NULL;
+    files->work.error = (struct run_file_error){0};
+    asked.follow_symlinks = follow;
+    int looked = run_file_metadata(&files->work, &asked, &about);
+    int code = files->work.error.os_error + files->work.error.code;
+    int opened = run_file_open(&files->work, &asked, &fd, &size);
+    (void)snprintf(text, 128, "%d %d: %d %d %d %d, %d %d: %d", looked, code, about.is_directory,
+                   about.is_file, about.is_symlink, (int)about.size, opened,
+                   files->work.error.os_error + files->work.error.code, (int)size);
+    run_file_close(fd);
+    files->work.allows = NULL;
+}
+
+static void expect_same_looks(struct support_files *files)
+{
+    static const char *const names[] = {"in/file",         "in/file/",    "in/file/.",
+                                        "in/file/x",       "in/d",        "in/d/",
+                                        "in/d/.",          "in/d/..",     "in/d/../file",
+                                        "in/to file",      "in/to file/", "in/to d",
+                                        "in/to d/",        "in/to d/x",   "in/nowhere",
+                                        "in/nowhere/",     "in/loop",     "in/missing",
+                                        "in/missing/x",    "in/d//x",     "in/out",
+                                        "in/abs",          "in/.",        "in/fifo",
+                                        "in/to fifo",      "out",         "/",
+                                        "/proc/self/fd/0x"};
+    char at_once[128], in_steps[128];
+    for (size_t i = 0; i < 2 * sizeof(names) / sizeof(*names); i++) {
+        const char *name = names[i / 2];
+        look(files, name, i % 2 == 0, false, at_once);
+        look(files, name, i % 2 == 0, true, in_steps);
+        if (strcmp(at_once, in_steps) != 0)
+            fail_msg("%s: %s, in steps %s", name, at_once, in_steps);
+    }
+}
+
+static void use_root(struct support_files *files, const char *name);
+
+static void test_one_step_tells_what_steps_tell(void **state)
+{
+    struct support_files *files = *state;
+    assert_int_equal(mkdir(support_files_path(files, "in"), 0755), 0);
+    assert_int_equal(mkdir(support_files_path(files, "in/d"), 0755), 0);
+    support_files_make(files, "out", "outside");
+    support_files_make(files, "in/file", "text");
+    support_files_make(files, "in/d/x", "x");
+    assert_int_equal(mkfifo(support_files_path(files, "in/fifo"), 0600), 0);
+    assert_int_equal(symlink("file", support_files_path(files, "in/to file")), 0);
+    assert_int_equal(symlink("d", support_files_path(files, "in/to d")), 0);
+    assert_int_equal(symlink("fifo", support_files_path(files, "in/to fifo")), 0);
+    assert_int_equal(symlink("none", support_files_path(files, "in/nowhere")), 0);
+    assert_int_equal(symlink("loop", support_files_path(files, "in/loop")), 0);
+    assert_int_equal(symlink("../out", support_files_path(files, "in/out")), 0);
+    assert_int_equal(
+        symlink(support_files_path2(files, "in/file"), support_files_path(files, "in/abs")), 0);
+    expect_same_looks(files);
+    use_root(files, "in");
+    expect_same_looks(files);
+}
+
 /* ---- What a write keeps ---- */
 
 static void write_text(struct support_files *files, const char *name, const char *text)
@@ -352,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUPPORT_FILES_TEST(test_special_files_are_not_opened),
         SUPPORT_FILES_TEST(test_metadata_of_a_fifo),
+        SUPPORT_FILES_TEST(test_one_step_tells_what_steps_tell),
         SUPPORT_FILES_TEST(test_write_replaces),
         SUPPORT_FILES_TEST(test_write_stays_where_links_or_bits_want_it),
         SUPPORT_FILES_TEST(test_write_follows_links),

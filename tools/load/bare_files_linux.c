@@ -26,7 +26,7 @@ static bool look_at(const char *path)
 
 static bool read_all(const char *path, size_t size_bytes)
 {
-    static unsigned char bytes[FILES_LARGE_BYTES + 1];
+    unsigned char bytes[FILES_LARGE_BYTES + 1];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat stat;
     bool is_right = fd >= 0 && fstat(fd, &stat) == 0 &&

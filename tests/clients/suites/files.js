@@ -56,6 +56,11 @@ filesTest('read-every-byte', { on: BOTH }, async (t, peer, dir) => {
     ['large', large]]) {
     assert.ok((await read(peer, path.join(dir, name))).equals(wanted), name);
   }
+  for (const size of [1, 2, 3, 49151, 49152, 49153, 65536, 98303, 98304, 98305]) {
+    const wanted = large.subarray(0, size); // around what is read at once
+    fs.writeFileSync(path.join(dir, 'sized'), wanted);
+    assert.ok((await read(peer, path.join(dir, 'sized'))).equals(wanted), `${size}`);
+  }
 });
 
 filesTest('read-what-has-no-size', { on: BOTH }, async (t, peer) => {
