@@ -76,8 +76,11 @@ void sess_drain_data(struct sess_session *session, struct sess_output *output, u
     output->unread_bytes -= size_bytes < output->unread_bytes ? size_bytes : output->unread_bytes;
     drain->quiet_due_ns = now(session) + quiet_ns(session);
     drain->found = true;
-    if (drain->hard_due_ns == 0)
-        begin_hard_cap(session);
+    if (drain->hard_due_ns != 0)
+        return;
+    begin_hard_cap(session);
+    if (drain->hard_due_ns != 0 && drain->phase == SESS_DRAIN_RUNS)
+        set_clock(session); /* it may be due before the quiet gap ends */
 }
 
 void sess_drain_hold(struct sess_session *session)

@@ -63,6 +63,11 @@ void sup_begin(void);
  * threads that are started after it inherit that. */
 void sup_let_broken_pipes_kill(void);
 
+/* Whether a loop that began then has gone on for long enough, whatever its count: of those that
+ * only make a rare event likelier, on a machine that is too busy for it. Never if the full counts
+ * are asked for. */
+bool sup_enough_since(uint64_t began_ms);
+
 /* The seed of this program's run, from EXECPORT_SEED or new; prints it. */
 uint64_t sup_seed(void);
 

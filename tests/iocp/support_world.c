@@ -49,6 +49,12 @@ uint64_t sup_seed(void)
     return seed;
 }
 
+bool sup_enough_since(uint64_t began_ms)
+{
+    enum { ENOUGH_MS = 15000 }; /* a few of them, and others, within a test's time limit */
+    return sup_now_ms() - began_ms >= ENOUGH_MS && from_environment("EXECPORT_SOAK", 0) == 0;
+}
+
 uint64_t sup_operations(void)
 {
     return from_environment("EXECPORT_OPS", SUP_STRESS(1000000, 100000));

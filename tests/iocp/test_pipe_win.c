@@ -270,8 +270,8 @@ static void test_success_at_once_costs_no_packet(void **state)
     }
     sup_stats(world, &after);
     assert_int_equal(after.writes - before.writes, WRITES);
-    /* What there is is one wake for each call from this thread, at most, and that of an earlier call
-     * if nobody has taken it yet: there are never two on their way. */
+    /* What there is is one wake for each call from this thread, at most, and that of an earlier
+     * call that nobody has taken yet: there are never two on their way. */
     assert_true(after.kernel_events - before.kernel_events <= after.wakes - before.wakes + 1);
     sup_end_close(&pair.theirs);
     sup_tap_close(tap);

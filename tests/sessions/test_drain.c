@@ -46,6 +46,16 @@ static void kill_and_wait(int64_t pid)
     sup_wait_dead(pid);
 }
 
+/* Gives everything back, and what comes from now on. */
+static void let_go(struct sup_tap *tap)
+{
+    (void)pthread_mutex_lock(&tap->lock);
+    tap->hold = false;
+    size_t held = tap->held_bytes;
+    (void)pthread_mutex_unlock(&tap->lock);
+    sup_give_back(tap, held);
+}
+
 /* ---- The end of streams ---- */
 
 /* What is in the pipe at the exit is delivered, however slow the consumer. */
@@ -188,6 +198,28 @@ static void test_drain_hard_cap_ends_a_dripper(void **state)
     sup_close(&world);
 }
 
+/* Also when there was something to read at the exit still, so that it begins later, and when it is
+ * shorter than the quiet gap. */
+static void test_drain_hard_cap_that_begins_late(void **state)
+{
+    (void)state;
+    const struct sess_host_options capped = {.drain_quiet_ms = 60000, .drain_max_ms = 200};
+    const char *argv[] = {"/bin/sh", "-c", CHILD("holder") " 1; " CHILD("flood") " 100000", NULL};
+    struct sess_spec spec = sup_spec(argv, SESS_STDIO_OUTPUT);
+    sup_open(&world, &capped);
+    spec.window_bytes = 50000;
+    struct sup_tap *tap = sup_start_held(&world, &spec);
+    sup_wait_exited(tap); /* the rest lies in the pipe, and is no whole window */
+    let_go(tap);
+    sup_wait_gone(tap);
+    assert_int_equal(tap->reason, SESS_CLOSE_DRAIN_TIMEOUT);
+    assert_true(sup_size(tap, SESS_STDOUT) > 100000);
+    kill_and_wait(sup_wait_number(tap, SESS_STDOUT, "holder "));
+    sup_free(tap);
+    sup_wait_stats(&world, has_orphans, 0);
+    sup_close(&world);
+}
+
 /* Whoever floods the orphan is slowed to the rate that is granted. */
 static void test_drain_orphan_flood_is_slowed(void **state)
 {
@@ -231,11 +263,7 @@ static void test_drain_waits_for_the_consumer(void **state)
     uint64_t until_ms = sup_now_ms() + 2 * quick.drain_max_ms;
     while (sup_now_ms() < until_ms)
         assert_int_equal(sup_view(tap).state, SESS_EXITED);
-    (void)pthread_mutex_lock(&tap->lock);
-    tap->hold = false;
-    size_t held = tap->held_bytes;
-    (void)pthread_mutex_unlock(&tap->lock);
-    sup_give_back(tap, held);
+    let_go(tap);
     sup_wait_gone(tap);
     assert_int_equal(tap->reason, SESS_CLOSE_DRAIN_TIMEOUT);
     assert_true(sup_size(tap, SESS_STDOUT) > 200000);
@@ -326,6 +354,7 @@ int main(void)
         IN_WORLD(test_drain_timeout_leaves_an_orphan),
         cmocka_unit_test(test_drain_orphans_are_let_go_with_the_host),
         cmocka_unit_test(test_drain_hard_cap_ends_a_dripper),
+        cmocka_unit_test(test_drain_hard_cap_that_begins_late),
         IN_WORLD(test_drain_orphan_flood_is_slowed),
         IN_WORLD(test_drain_waits_for_the_consumer),
         IN_WORLD(test_drain_tty_may_be_opened_again),
