@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { OP, frame, closePayload } = require('../lib/raw');
-const { mustStall, toldArgv } = require('../lib/flood');
+const { PATIENT, mustStall, toldArgv } = require('../lib/flood');
 const { startParams } = require('../lib/sessions');
 const { opened } = require('../lib/ws_case');
 const { Witness } = require('../lib/witness');
@@ -70,7 +70,7 @@ async function floodedClient(t, server) {
   assert.equal((await raw.nextMessage()).id, 'flood');
   raw.socket.pause();
   const [pid] = await witness.waitLines(1);
-  await mustStall(t, Number(pid));
+  await mustStall(Number(pid));
   return raw;
 }
 
@@ -95,7 +95,7 @@ test('closing/nothing-follows-the-close-of-the-server', OURS, async (t) => {
 });
 
 test('closing/output-that-waits-is-sent-before-the-close-of-the-server', OURS, async (t) => {
-  const raw = await floodedClient(t, await startServer(t));
+  const raw = await floodedClient(t, await startServer(t, { args: PATIENT }));
   raw.write(text({ method: 'process/terminate' }));
   raw.socket.resume();
   const { messages, close } = await readToTheEnd(raw);
@@ -105,7 +105,7 @@ test('closing/output-that-waits-is-sent-before-the-close-of-the-server', OURS, a
 });
 
 test('closing/a-close-does-not-wait-behind-output', OURS, async (t) => {
-  const raw = await floodedClient(t, await startServer(t));
+  const raw = await floodedClient(t, await startServer(t, { args: PATIENT }));
   raw.write(frame(OP.CLOSE, closePayload(1000)));
   raw.socket.resume();
   assert.equal((await readToTheEnd(raw)).close, 1000);
