@@ -144,6 +144,21 @@ tenureTest('a-silent-client-loses-it', {}, async (t, server) => {
   assert.equal(error.message, 'session has been resumed by another connection');
 });
 
+// A pong that answers no ping of the server's, or an older one that was on its way when the client
+// went, does not say that it is there.
+tenureTest('another-pong-is-no-answer', {}, async (t, server) => {
+  const raw = await rawUpgraded(t, server.url);
+  raw.write(frame(OP.TEXT, JSON.stringify({ id: 1, method: 'initialize',
+    params: { clientName: 'gone' } })));
+  const { sessionId } = (await raw.nextMessage()).result;
+  raw.write(frame(OP.TEXT, JSON.stringify({ method: 'initialized' })));
+  const second = await connect(t, server.url);
+  const id = second.post('initialize', { clientName: 'x', resumeSessionId: sessionId });
+  assert.equal((await raw.nextFrame('the question')).opcode, OP.PING);
+  raw.write(Buffer.concat([frame(OP.PONG, 'unasked'), frame(OP.PONG, Buffer.alloc(8))]));
+  assert.equal((await second.result(id)).sessionId, sessionId);
+});
+
 tenureTest('only-one-of-many-gets-it', {}, async (t, server) => {
   const answers = await askInTime(async () => {
     const first = await ready(t, server);
