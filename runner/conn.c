@@ -397,8 +397,8 @@ static void on_probe(struct iocp_op *op)
         run_tenure_is_alive(conn->tenure);
         return;
     }
-    conn->probing = true;
     run_acks_ping(conn);
+    conn->probe_number = conn->acks.last_number;
 }
 
 /* What was asked for goes to another connection; this one stays, and is told when it asks. */

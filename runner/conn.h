@@ -101,11 +101,12 @@ struct run_conn {
     uint8_t sniffed;      /* SNIFFING: bytes of "GET " that came */
     bool stopping;        /* the server shuts down: ends when its last session has */
     bool greeted_early;   /* `initialized` came while RESUMING */
-    bool probing;         /* somebody waits for the next pong */
     bool peer_closed;     /* by a close frame: output is not sent any more */
     bool said_all;        /* the close frame is on its way: nothing may follow it */
     bool wants_lifecycle; /* process/started and process/failed; set before any process is */
     uint8_t open_streams;
+
+    uint64_t probe_number; /* of the ping whose pong somebody waits for; 0: nobody does */
 
     struct iocp_stream streams[2];
     struct iocp_stream *reader, *writer; /* the same one for sockets */

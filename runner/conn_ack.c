@@ -124,19 +124,20 @@ static void pop_mark(struct run_acks *acks, bool taken)
     free(mark);
 }
 
-void run_acks_pong(struct run_conn *conn, struct wire_span payload)
+uint64_t run_acks_pong(struct run_conn *conn, struct wire_span payload)
 {
     uint64_t number = 0;
     if (payload.size != sizeof(number))
-        return; /* not an answer to a ping of ours (RFC 6455, 5.5.3) */
+        return 0; /* not an answer to a ping of ours (RFC 6455, 5.5.3) */
     memcpy(&number, payload.data, sizeof(number));
     if (number > conn->acks.last_number)
-        return;
+        return 0;
     if (conn->acks.oldest != NULL && conn->acks.oldest->number <= number)
         conn->acks.heard_ns = iocp_now_ns(conn->strand.port);
     /* One pong may stand for the pings before it, too. */
     while (conn->acks.oldest != NULL && conn->acks.oldest->number <= number)
         pop_mark(&conn->acks, true);
+    return number;
 }
 
 uint64_t run_acks_waiting_since_ns(const struct run_conn *conn)

@@ -41,11 +41,12 @@ void run_acks_written(struct run_conn *conn, struct run_proc *proc, uint32_t byt
 /* Whether so much was written that a ping is worth it. */
 bool run_acks_want_ping(const struct run_conn *conn);
 
-/* Sends a ping that marks what was written. */
+/* Sends a ping that marks what was written; its number is then last_number. */
 void run_acks_ping(struct run_conn *conn);
 
-/* Takes a pong with its payload. */
-void run_acks_pong(struct run_conn *conn, struct wire_span payload);
+/* Takes a pong with its payload. Returns the number of the ping that it answers; 0 if it answers
+ * none of ours. */
+uint64_t run_acks_pong(struct run_conn *conn, struct wire_span payload);
 
 /* Since when a pong is waited for; 0: there is no ping without one. It counts from the pong before,
  * if that came later than the ping was sent: a client that reads slowly answers late, but on. */

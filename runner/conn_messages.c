@@ -33,10 +33,13 @@ static void take_ping(struct run_conn *conn, struct wire_span payload)
 
 static void take_pong(struct run_conn *conn, struct wire_span payload)
 {
-    run_acks_pong(conn, payload);
-    if (conn->probing && conn->tenure != NULL)
+    uint64_t number = run_acks_pong(conn, payload);
+    /* An older pong may have been on its way when the client went. */
+    if (conn->probe_number == 0 || number < conn->probe_number)
+        return;
+    conn->probe_number = 0;
+    if (conn->tenure != NULL)
         run_tenure_is_alive(conn->tenure);
-    conn->probing = false;
 }
 
 static void take_event(struct run_conn *conn, const struct wire_ws_event *event)

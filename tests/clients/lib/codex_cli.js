@@ -81,7 +81,7 @@ class Turn {
 
   // Waits for the CLI's end, whatever it is.
   waitEnd() {
-    return withDeadline(this.closed, TURN_TIMEOUT_MS * this.t.settings.slow, 'the CLI');
+    return withDeadline(this.closed, TURN_TIMEOUT_MS * this.t.settings.patience, 'the CLI');
   }
 
   // Waits for the end of a turn that must have done what its script says.
@@ -119,9 +119,11 @@ function parseOutput(item) {
   assert.ok(at >= 0, `no output in ${JSON.stringify(item.output.slice(0, 300))}`);
   const head = item.output.slice(0, at);
   const exit = /^Process exited with code (-?\d+)$/m.exec(head);
+  const tokens = /^Original token count: (\d+)$/m.exec(head);
   const session = /^Process running with session ID (\d+)$/m.exec(head);
   return { callId: item.call_id, head, text: item.output.slice(at + '\nOutput:\n'.length),
-    exitCode: exit ? Number(exit[1]) : null, sessionId: session ? Number(session[1]) : null };
+    tokens: tokens ? Number(tokens[1]) : 0, exitCode: exit ? Number(exit[1]) : null,
+    sessionId: session ? Number(session[1]) : null };
 }
 
 module.exports = { startTurn, runTurn, parseOutput };

@@ -31,17 +31,28 @@ async function* pollUntil(begun, wanted) {
   assert.equal(text, wanted);
 }
 
-// Polls a session until it has ended; gives its last output, with the text of all of them.
+// Polls a session until it has ended; gives its last output, with the text of all of them, the sum
+// of their tokens and how many they were.
 async function* pollToEnd(begun) {
   let last = begun;
-  let { text } = begun;
+  let { text, tokens } = begun;
+  let windows = 1;
   for (let n = 0; last.sessionId !== null && n < 50; n++) {
     const poll = call(`end-${n}`, 'write_stdin', { session_id: last.sessionId, chars: '',
       yield_time_ms: 30000 });
     last = only(yield [poll], `end-${n}`);
     text += last.text;
+    tokens += last.tokens;
+    windows += 1;
   }
-  return { ...last, text };
+  return { ...last, text, tokens, windows };
 }
 
-module.exports = { exec, write, only, pollUntil, pollToEnd };
+// The client counted so many bytes, four to a token and rounded up in each of its outputs.
+function assertCounted({ tokens, windows }, bytes) {
+  const wanted = Math.ceil(bytes / 4);
+  assert.ok(tokens >= wanted && tokens < wanted + windows,
+    `${tokens} tokens in ${windows} outputs, not ${wanted}`);
+}
+
+module.exports = { exec, write, only, pollUntil, pollToEnd, assertCounted };

@@ -44,9 +44,10 @@ class Link {
 }
 
 class CutProxy {
-  constructor(target, slow) {
-    Object.assign(this, { target, slow, log: [], cuts: 0, refused: 0, connections: 0 });
+  constructor(target, patience) {
+    Object.assign(this, { target, patience, log: [], cuts: 0, refused: 0, connections: 0 });
     this.isCut = false;
+    this.waitsForKnock = false; // a cut for a time lasts until somebody was refused, too
     this.bytesOut = 0; // encoded output that came from the server
     this.onMessage = () => true;
     this.links = new Set();
@@ -63,6 +64,7 @@ class CutProxy {
     if (this.isCut) {
       this.refused += 1;
       socket.resetAndDestroy();
+      if (this.isOverdue) this.heal();
       return;
     }
     this.connections += 1;
@@ -86,12 +88,18 @@ class CutProxy {
     this.cuts += 1;
     this.isCut = true;
     this.links.forEach((link) => link.reset());
-    if (ms !== undefined) this.timer = setTimeout(() => this.heal(), ms);
+    const before = this.refused;
+    this.isOverdue = false;
+    if (ms === undefined) return;
+    this.timer = setTimeout(() => {
+      this.isOverdue = this.waitsForKnock && this.refused === before;
+      if (!this.isOverdue) this.heal();
+    }, ms);
   }
 
   heal() {
     clearTimeout(this.timer);
-    this.isCut = false;
+    this.isCut = this.isOverdue = false;
   }
 
   // Resolves with the first value of `look(log)` that is neither undefined nor false.
@@ -108,7 +116,7 @@ class CutProxy {
       timer = setTimeout(() => {
         this.wake.delete(attempt);
         reject(new Error(`waited ${timeoutMs} ms at the proxy for ${what}`));
-      }, timeoutMs * this.slow);
+      }, timeoutMs * this.patience);
       this.wake.add(attempt);
       attempt();
     });
@@ -137,7 +145,7 @@ class CutProxy {
 
 // options: onMessage({conn, dir, msg}); what gives false goes no further.
 async function startProxy(t, url, options = {}) {
-  const proxy = new CutProxy(url, t.settings.slow);
+  const proxy = new CutProxy(url, t.settings.patience);
   if (options.onMessage) proxy.onMessage = options.onMessage;
   await proxy.listen();
   t.defer(() => proxy.close());

@@ -81,11 +81,12 @@ class Line {
 }
 
 class Player {
-  // open() gives a fresh peer; timeoutMs bounds each wait.
-  constructor(block, open, timeoutMs) {
+  // open() gives a fresh peer; waitMs(where) is how long to wait for the line there, undefined: as
+  // long as always.
+  constructor(block, open, waitMs) {
     this.block = block;
     this.open = open;
-    this.timeoutMs = timeoutMs;
+    this.waitMs = waitMs;
     this.names = new Map();
     this.lines = new Map();
   }
@@ -101,7 +102,7 @@ class Player {
 
   async greet(line) {
     line.send('{"id":"hello","method":"initialize","params":{"clientName":"example"}}');
-    const reply = await line.next('reply "hello"', this.timeoutMs);
+    const reply = await line.next('reply "hello"');
     this.names.set('sessionId', reply.result.sessionId);
     line.send('{"method":"initialized"}');
   }
@@ -124,13 +125,14 @@ class Player {
       if (step.text === 'close') line.peer.end();
       else line.peer.destroy();
     } else if (step.sends) line.send(fill(step.text, this.names));
-    else if (/^close( |$)/.test(step.text)) await this.expectClose(line, step.text.slice(6));
-    else await this.expect(line, compile(step.text));
+    else if (/^close( |$)/.test(step.text)) await this.expectClose(line, step);
+    else await this.expect(line, compile(step.text), this.waitMs(step.where));
     if (line.faults.length > 0) throw new Error(line.faults.join('; '));
   }
 
-  async expectClose(line, text) {
-    const how = await line.peer.waitClosed('the end of the connection', this.timeoutMs);
+  async expectClose(line, step) {
+    const text = step.text.slice(6);
+    const how = await line.peer.waitClosed('the end of the connection', this.waitMs(step.where));
     line.isOver = true;
     if (!text || !this.hasFrames) return;
     const [code, ...reason] = text.split(' ');
@@ -139,14 +141,14 @@ class Player {
     }
   }
 
-  async expect(line, pattern) {
+  async expect(line, pattern, waitMs) {
     const track = trackOf(this.known(pattern));
     const chunk = pattern.params && expectedBytes(pattern.params.chunk);
     if (chunk && !Number.isInteger(pattern.params.seq)) {
-      await this.expectOutput(line, track, pattern, chunk);
+      await this.expectOutput(line, { track, pattern, wanted: chunk, waitMs });
       return;
     }
-    const msg = await line.next(track, this.timeoutMs);
+    const msg = await line.next(track, waitMs);
     const problem = match(pattern, msg, this.names);
     if (problem) throw new Error(`${problem}; got ${short(msg)}`);
   }
@@ -160,10 +162,10 @@ class Player {
   }
 
   // Output may come in other pieces than the example shows: the pieces are put together.
-  async expectOutput(line, track, pattern, wanted) {
+  async expectOutput(line, { track, pattern, wanted, waitMs }) {
     let got = Buffer.alloc(0);
     while (got.length < wanted.length) {
-      const msg = await line.next(track, this.timeoutMs);
+      const msg = await line.next(track, waitMs);
       const chunk = msg.params && msg.params.chunk;
       const like = { ...pattern, params: { ...pattern.params, chunk } };
       const problem = typeof chunk === 'string' ? match(like, msg, this.names) : 'no chunk';
@@ -180,7 +182,7 @@ class Player {
     const { where } = this.block;
     if (!line.peer.isClosed && !line.isOver) {
       line.send('{"id":"end of the example","method":"no/such"}');
-      await line.next('reply "end of the example"', this.timeoutMs).catch((error) => {
+      await line.next('reply "end of the example"').catch((error) => {
         throw new DocError(where, `behind the example: ${error.message}`);
       });
     }
@@ -206,8 +208,8 @@ async function serve(t, block, transport) {
   return () => connect(t, `ws+unix://${dir}/sock:/`);
 }
 
-async function playOver(t, block, transport, timeoutMs) {
-  const player = new Player(block, await serve(t, block, transport), timeoutMs);
+async function playOver(t, block, transport, waitMs) {
+  const player = new Player(block, await serve(t, block, transport), waitMs);
   player.names.set(FOLDER, pathToFileURL(fs.realpathSync(t.dir())).href);
   player.hasFrames = transport.endsWith('ws');
   try {
@@ -249,10 +251,8 @@ async function playHttp(t, block) {
   if (body !== expected) throw new DocError(block.where, `the body is ${short(body)}`);
 }
 
-const WAIT_MS = 10000;
-
 // The example holds over each of its transports.
-async function mustHold(t, block, waitMs = WAIT_MS) {
+async function mustHold(t, block, waitMs = () => undefined) {
   if (block.kind === 'http') return playHttp(t, block);
   for (const transport of block.transports) await playOver(t, block, transport, waitMs);
   return undefined;

@@ -3,29 +3,40 @@
 
 const fs = require('node:fs');
 const { ready } = require('./clients');
-const { mustBecome } = require('./proc');
+const { mustBecome, parentOf, restOf } = require('./proc');
 const { sh, startProcess } = require('./sessions');
 const { Witness } = require('./witness');
 
 const STALL_MS = 15000;
 const QUIET_MS = 400;
 
+// A server whose clients stand still must not drop them for it.
+const PATIENT = ['--send-timeout', '1h'];
+
 function writtenBytes(pid) {
   const text = fs.readFileSync(`/proc/${pid}/io`, 'latin1');
   return Number(/^wchar: (\d+)$/m.exec(text)[1]);
 }
 
-// The process has written, and then nothing for a while.
-async function mustStall(t, pid) {
-  let last = -1;
+// The processes have written, and for a while neither they nor the server, which is their parent
+// unless it is given, had anything to do: they sleep. What only lacks a processor does not, and is
+// waited for.
+async function mustAllStall(pids, serving) {
+  const watched = [...(serving ? [serving] : new Set(pids.map(parentOf))), ...pids];
+  let last;
   let since = Date.now();
   await mustBecome(() => {
-    const now = writtenBytes(pid);
-    if (now !== last) since = Date.now();
+    const written = pids.map(writtenBytes);
+    const rests = watched.map(restOf);
+    const now = JSON.stringify([written, rests]);
+    if (now !== last || rests.includes(null) || written.includes(0)) since = Date.now();
     last = now;
-    return now > 0 && Date.now() - since > QUIET_MS;
-  }, STALL_MS * t.settings.slow, `process ${pid} is made to wait`);
-  return last;
+    return Date.now() - since > QUIET_MS;
+  }, STALL_MS, `the processes ${pids} are made to wait`);
+}
+
+function mustStall(pid, serving) {
+  return mustAllStall([pid], serving);
 }
 
 // The argv of a shell that tells the witness its process id and becomes `command`.
@@ -42,7 +53,7 @@ async function stall(t, peer, count, command) {
   }
   peer.transport.pause();
   const pids = (await witness.waitLines(count)).map(Number);
-  await Promise.all(pids.map((pid) => mustStall(t, pid)));
+  await mustAllStall(pids);
   return { peer, views, pids };
 }
 
@@ -51,4 +62,4 @@ async function stalled(t, server, count, command) {
   return stall(t, await ready(t, server), count, command);
 }
 
-module.exports = { writtenBytes, mustStall, toldArgv, stall, stalled };
+module.exports = { PATIENT, writtenBytes, mustStall, toldArgv, stall, stalled };

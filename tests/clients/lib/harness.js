@@ -19,11 +19,11 @@ const tests = [];
 class Skip extends Error {}
 
 // options: `on` (servers, default execport only), `timeoutMs`, `background` (mostly waits, so it
-// takes nobody's place), `alone` (measures times that others would spoil).
+// takes nobody's place).
 function test(name, options, fn) {
   if (tests.some((other) => other.name === name)) throw new Error(`two tests named ${name}`);
   tests.push({ name, on: ['execport'], timeoutMs: DEFAULT_TIMEOUT_MS, background: false,
-    alone: false, ...options, fn });
+    ...options, fn });
 }
 
 function withDeadline(promise, timeoutMs, what) {
@@ -35,7 +35,8 @@ function withDeadline(promise, timeoutMs, what) {
 }
 
 class Context {
-  // settings: server ('execport' or 'codex'), runner (path), modules (path).
+  // settings: server ('execport' or 'codex'), runner (path), slow (what a measured bound is
+  // multiplied with), patience (the same for deadlines).
   constructor(settings) {
     this.settings = settings;
     this.kind = settings.server;
@@ -74,7 +75,8 @@ class Context {
     const problems = [];
     for (const fn of this.deferred.reverse()) {
       try {
-        await withDeadline(Promise.resolve().then(fn), CLEANUP_TIMEOUT_MS, 'clean-up');
+        await withDeadline(Promise.resolve().then(fn), CLEANUP_TIMEOUT_MS * this.settings.patience,
+          'clean-up');
       } catch (error) {
         problems.push(error.message);
       }
@@ -89,14 +91,15 @@ class Context {
   // Ends what still carries the tag and tells what it was. The peer leaves children behind when it
   // is ended; for it that is no failure.
   async reap() {
+    const reapMs = REAP_TIMEOUT_MS * this.settings.patience;
     const noneLeft = () => taggedPids(this.tag).length === 0;
-    if (await waitFor(noneLeft, this.isExecport ? REAP_TIMEOUT_MS : 0)) return [];
+    if (await waitFor(noneLeft, this.isExecport ? reapMs : 0)) return [];
     const left = taggedPids(this.tag);
     await waitFor(() => {
       // Again and again: what is left may breed.
       taggedPids(this.tag).forEach((entry) => killOwn(entry.pid));
       return noneLeft();
-    }, REAP_TIMEOUT_MS);
+    }, reapMs);
     return left.map((entry) => `${entry.pid} ${entry.command}`);
   }
 }
@@ -113,7 +116,7 @@ async function runOne(one, settings) {
   let problem = null;
   let skipped = null;
   try {
-    await withDeadline(one.fn(context), one.timeoutMs * settings.slow, 'the test');
+    await withDeadline(one.fn(context), one.timeoutMs * settings.patience, 'the test');
   } catch (error) {
     if (error instanceof Skip) skipped = error.message;
     else problem = settings.verbose ? error.stack : firstLines(error.message);

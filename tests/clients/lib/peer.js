@@ -17,10 +17,11 @@ class RpcError extends Error {
 }
 
 class Peer {
-  constructor(transport, slow = 1) {
+  constructor(transport, patience = 1) {
     this.transport = transport;
-    this.slow = slow;
+    this.patience = patience;
     this.log = [];
+    this.replies = new Map(); // by id, the first to each
     this.faults = [];
     this.waiters = new Set();
     this.listeners = [];
@@ -47,6 +48,7 @@ class Peer {
     if (isBinary) this.faults.push('a binary message');
     if ('jsonrpc' in msg) this.faults.push('a jsonrpc member');
     this.log.push({ raw, msg, index: this.log.length });
+    if (!msg.method && !this.replies.has(msg.id)) this.replies.set(msg.id, msg);
     this.listeners.forEach((fn) => fn(msg));
     this.waiters.forEach((waiter) => waiter());
   }
@@ -74,7 +76,7 @@ class Peer {
         else if (this.isClosed) finish(reject, new Error(`connection closed, waiting for ${what}`));
       };
       timer = setTimeout(() => finish(reject, new Error(`waited ${timeoutMs} ms for ${what}`)),
-        timeoutMs * this.slow);
+        timeoutMs * this.patience);
       this.waiters.add(attempt);
       attempt();
     });
@@ -85,9 +87,8 @@ class Peer {
     return this.wait((log) => log.slice(from).find((entry) => test(entry.msg)), what, timeoutMs);
   }
 
-  async response(id, what = `the reply to ${id}`, timeoutMs) {
-    const isIt = (msg) => msg.id === id && !msg.method;
-    return (await this.waitMessage(isIt, what, { timeoutMs })).msg;
+  response(id, what = `the reply to ${id}`, timeoutMs) {
+    return this.wait(() => this.replies.get(id), what, timeoutMs);
   }
 
   // Sends a request and gives the id to wait for; does not wait.
@@ -119,7 +120,7 @@ class Peer {
     let timer;
     const late = new Promise((resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`waited ${timeoutMs} ms for ${what}`)),
-        timeoutMs * this.slow);
+        timeoutMs * this.patience);
     });
     return Promise.race([this.closed, late]).finally(() => clearTimeout(timer));
   }

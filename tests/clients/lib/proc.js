@@ -8,6 +8,13 @@ const path = require('node:path');
 
 const POLL_MS = 15;
 
+// Deadlines are for what hangs; how much longer than on an idle machine they are is said once.
+let patience = 1;
+
+function usePatience(factor) {
+  patience = factor;
+}
+
 function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -23,7 +30,7 @@ async function waitFor(condition, timeoutMs) {
 }
 
 async function mustBecome(condition, timeoutMs, what) {
-  const did = await waitFor(condition, timeoutMs);
+  const did = await waitFor(condition, timeoutMs * patience);
   if (!did) throw new Error(`${what}: not within ${timeoutMs} ms`);
 }
 
@@ -39,6 +46,26 @@ function readProc(pid, name) {
 function statFields(pid) {
   const text = readProc(pid, 'stat');
   return text === null ? null : text.slice(text.lastIndexOf(')') + 2).trim().split(' ');
+}
+
+// The processor time that a process has used, in ticks of a hundredth of a second.
+function cpuTicks(pid) {
+  const fields = statFields(pid);
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+// What the threads of a process have done so far, as a text that stays the same while none of them
+// runs; null if one of them is not asleep, or the process is gone.
+function restOf(pid) {
+  let threads;
+  try {
+    threads = fs.readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return null;
+  }
+  const looks = threads.map((id) => readProc(pid, `task/${id}/status`));
+  const isAsleep = (text) => text !== null && /^State:\s+S/m.test(text);
+  return looks.every(isAsleep) ? looks.map((text) => text.match(/_switches:\s+\d+/g)).join() : null;
 }
 
 // A zombie counts as dead: its memory and descriptors are gone.
@@ -141,6 +168,6 @@ function mayMakeCgroups() {
   });
 }
 
-module.exports = { sleep, waitFor, mustBecome, statFields, isAlive, parentOf, childrenOf, commandOf,
-  serverChain, servingPid, taggedPids, killOwn, mayMakeCgroups, mustDie, descriptorCount,
-  descriptorFlags };
+module.exports = { usePatience, sleep, waitFor, mustBecome, statFields, cpuTicks, restOf, isAlive,
+  parentOf, childrenOf, commandOf, serverChain, servingPid, taggedPids, killOwn, mayMakeCgroups,
+  mustDie, descriptorCount, descriptorFlags };

@@ -77,9 +77,9 @@ function parseFrame(bytes) {
 }
 
 class RawSocket {
-  constructor(socket, slow) {
+  constructor(socket, patience) {
     this.socket = socket;
-    this.slow = slow;
+    this.patience = patience;
     this.input = Buffer.alloc(0);
     this.ended = null;
     this.wake = [];
@@ -111,7 +111,7 @@ class RawSocket {
   // Resolves with the first value of `look()` that is not undefined; rejects at the deadline, and
   // when the connection ended without one.
   async wait(look, what, timeoutMs = WAIT_MS) {
-    const end = Date.now() + timeoutMs * this.slow;
+    const end = Date.now() + timeoutMs * this.patience;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
@@ -217,7 +217,7 @@ function rawConnect(t, where, options = {}) {
   const target = where.startsWith('/') ? { path: where } :
     { host: new URL(where).hostname, port: Number(new URL(where).port) };
   const socket = net.connect({ allowHalfOpen: false, ...target, ...options });
-  const raw = new RawSocket(socket, t.settings.slow);
+  const raw = new RawSocket(socket, t.settings.patience);
   t.defer(() => raw.destroy());
   return new Promise((resolve, reject) => {
     socket.once('connect', () => resolve(raw));

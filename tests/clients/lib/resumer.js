@@ -11,6 +11,10 @@ const POLLS_MOST = 4;
 const WRITES_MOST = 5;
 const ROUND_MOST_MS = 100; // a connection that has nothing more to say is cut then
 const STUCK_MS = 20000;
+const MISSED_MS = 5000; // what nobody asks for so long is given up
+
+// The client was so long without a processor that it may have lost something.
+class TooLate extends Error {}
 
 class Resumer {
   // options: url, random, slow, start(id, kind) (the params of process/start), kinds of processes.
@@ -30,7 +34,8 @@ class Resumer {
   // kind: {expect, sink?, ends?}; sink: {textOf(n)}, writes are numbered.
   addProcess(id, kind) {
     const process = { id, kind, tracker: new Tracker(id, kind.expect), isStarted: false,
-      writes: [], nextWrite: 0, lastAnswered: undefined, reading: false, waitRecord: undefined };
+      writes: [], nextWrite: 0, lastAnswered: undefined, reading: false, waitRecord: undefined,
+      heardMs: Date.now() };
     this.processes.set(id, process);
     return process;
   }
@@ -84,6 +89,7 @@ class Resumer {
     this.processes.forEach((process) => {
       process.reading = false;
       process.isReadBehind = false;
+      process.heardMs = Date.now();
       process.tracker.forgetConnection();
     });
     const failed = new Promise((resolve, reject) => { this.reject = reject; });
@@ -170,10 +176,18 @@ class Resumer {
         return;
       }
       const reply = this.result(message, `the read of ${process.id}`);
+      this.checkTime(process, reply);
       process.isReadBehind = process.tracker.onRead(afterSeq, reply);
       this.afterEvents(process);
       if (!process.isReadBehind) this.read(process);
     });
+  }
+
+  checkTime(process, reply) {
+    const now = Date.now();
+    const isLate = now - process.heardMs > MISSED_MS - 500;
+    process.heardMs = now;
+    if (isLate && reply.skipped) throw new TooLate();
   }
 
   afterEvents(process) {
@@ -360,4 +374,4 @@ class Resumer {
   }
 }
 
-module.exports = { Resumer };
+module.exports = { Resumer, TooLate };

@@ -56,17 +56,21 @@ class Lines {
 }
 
 class Server {
-  constructor(kind, child) {
-    this.kind = kind;
+  constructor(t, child) {
+    this.kind = t.kind;
+    this.patience = t.settings.patience;
     this.child = child;
     this.pid = child.pid;
     this.stderr = '';
     this.endIsExpected = false;
     living.add(child);
-    this.exited = new Promise((resolve) => child.on('exit', (code, signal) => {
+    const exited = new Promise((resolve) => child.on('exit', (code, signal) => {
       living.delete(child);
       resolve({ code, signal });
     }));
+    // What it wrote last may come behind the news of its end.
+    const silent = child.stderr && new Promise((resolve) => child.stderr.on('close', resolve));
+    this.exited = Promise.all([exited, silent]).then(([exit]) => exit);
     if (child.stderr) {
       child.stderr.setEncoding('utf8');
       child.stderr.on('data', (text) => {
@@ -90,7 +94,7 @@ class Server {
   }
 
   async waitExit(timeoutMs, what) {
-    return withDeadline(this.exited, timeoutMs, what || 'the end of the server');
+    return withDeadline(this.exited, timeoutMs * this.patience, what || 'the end of the server');
   }
 
   async stop() {
@@ -152,7 +156,7 @@ function spawnServer(t, options = {}) {
     env: serverEnv(t, options), stdio: options.stdio || ['ignore', 'pipe', 'pipe'] });
   child.on('error', () => {});
   if (child.pid === undefined) throw new Error(`cannot start ${program}`);
-  const server = new Server(t.kind, child);
+  const server = new Server(t, child);
   t.defer(() => server.stop());
   return server;
 }
@@ -163,7 +167,7 @@ async function startServer(t, options = {}) {
   server.stdout = new Lines(server.child.stdout);
   const wanted = options.urls === undefined ? (options.listen || [1]).length : options.urls;
   const done = await withDeadline(server.stdout.waitCount(wanted),
-    START_TIMEOUT_MS * t.settings.slow, 'the lines with the listeners\' URLs');
+    START_TIMEOUT_MS * t.settings.patience, 'the lines with the listeners\' URLs');
   if (!done) throw new Error(`the server ended at its start: ${server.stderr.slice(-600)}`);
   server.urls = server.stdout.lines.slice(0, wanted);
   server.url = server.urls[0];
@@ -174,7 +178,7 @@ async function startServer(t, options = {}) {
 async function runToEnd(t, args, timeoutMs = 10000) {
   const child = spawn(t.settings.runner, args, { cwd: '/', env: t.env(),
     stdio: ['ignore', 'pipe', 'pipe'] });
-  const server = new Server(t.kind, child).expectEnd();
+  const server = new Server(t, child).expectEnd();
   t.defer(() => server.stop());
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text) => { stdout += text; });

@@ -15,7 +15,7 @@ const WAIT_MS = 10000;
 
 class Witness {
   constructor(t) {
-    this.slow = t.settings.slow;
+    this.patience = t.settings.patience;
     this.path = path.join(t.dir(), 'fifo');
     execFileSync('mkfifo', [this.path]);
     const flags = fs.constants.O_NONBLOCK;
@@ -43,7 +43,7 @@ class Witness {
 
   // Waits until `count` lines were written, gives all lines.
   async waitLines(count, what = `${count} lines on the witness`) {
-    const done = await withDeadline(this.lines.waitCount(count), WAIT_MS * this.slow, what);
+    const done = await withDeadline(this.lines.waitCount(count), WAIT_MS * this.patience, what);
     assert.ok(done, `the witness ended, waiting for ${what}`);
     return this.lines.lines;
   }
@@ -64,7 +64,7 @@ class Witness {
     this.seal();
     const gone = this.lines.ended ||
       new Promise((resolve) => this.socket.on('close', () => resolve(true)));
-    await withDeadline(Promise.resolve(gone), timeoutMs * this.slow, what);
+    await withDeadline(Promise.resolve(gone), timeoutMs * this.patience, what);
   }
 }
 

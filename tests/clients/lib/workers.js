@@ -42,15 +42,13 @@ async function runQueue(queue, count, startOne, report) {
   await Promise.all(Array.from({ length: Math.min(count, queue.length) }, lane));
 }
 
-// Runs the chosen tests, `jobs` at a time and beside them those that mostly wait; in the end, one
-// by one, those that want the machine for themselves.
+// Runs the chosen tests, `jobs` at a time and beside them those that mostly wait.
 async function runInWorkers(chosen, { program, args, jobs }, report) {
   const startOne = () => startWorker(program, args);
   const of = (isIt) => chosen.filter(isIt);
   await Promise.all([
     runQueue(of((one) => one.background), BACKGROUND_AT_ONCE, startOne, report),
-    runQueue(of((one) => !one.background && !one.alone), jobs, startOne, report)]);
-  await runQueue(of((one) => one.alone), 1, startOne, report);
+    runQueue(of((one) => !one.background), jobs, startOne, report)]);
 }
 
 // The worker's side: runOne(test) gives the result to send. A promise that no test waits for must

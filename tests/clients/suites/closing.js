@@ -7,7 +7,7 @@ const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { OP, frame, closePayload, rawConnect, upgradeHead } = require('../lib/raw');
 const { killOwn, mustBecome, servingPid, sleep, statFields } = require('../lib/proc');
-const { mustStall, toldArgv } = require('../lib/flood');
+const { PATIENT, mustStall, toldArgv } = require('../lib/flood');
 const { startParams } = require('../lib/sessions');
 const { opened } = require('../lib/ws_case');
 const { Witness } = require('../lib/witness');
@@ -71,7 +71,7 @@ async function floodedClient(t, server) {
   assert.equal((await raw.nextMessage()).id, 'flood');
   raw.socket.pause();
   const [pid] = await witness.waitLines(1);
-  await mustStall(t, Number(pid));
+  await mustStall(Number(pid));
   return raw;
 }
 
@@ -96,7 +96,7 @@ test('closing/nothing-follows-the-close-of-the-server', OURS, async (t) => {
 });
 
 test('closing/output-that-waits-is-sent-before-the-close-of-the-server', OURS, async (t) => {
-  const raw = await floodedClient(t, await startServer(t));
+  const raw = await floodedClient(t, await startServer(t, { args: PATIENT }));
   raw.write(text({ method: 'process/terminate' }));
   raw.socket.resume();
   const { messages, close } = await readToTheEnd(raw);
@@ -106,7 +106,7 @@ test('closing/output-that-waits-is-sent-before-the-close-of-the-server', OURS, a
 });
 
 test('closing/a-close-does-not-wait-behind-output', OURS, async (t) => {
-  const raw = await floodedClient(t, await startServer(t));
+  const raw = await floodedClient(t, await startServer(t, { args: PATIENT }));
   raw.write(frame(OP.CLOSE, closePayload(1000)));
   raw.socket.resume();
   assert.equal((await readToTheEnd(raw)).close, 1000);

@@ -9,7 +9,7 @@ const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { startProxy } = require('../lib/cut_proxy');
 const { runTurn } = require('../lib/codex_cli');
-const { exec, only } = require('../lib/codex_script');
+const { exec, only, pollToEnd } = require('../lib/codex_script');
 const { call, customCall } = require('../lib/mock_model');
 
 const BOTH = { on: ['execport', 'codex'], timeoutMs: 90000 };
@@ -193,7 +193,8 @@ test('codex-files/methods-of-a-full-turn', BOTH, async (t) => {
     yield [call('c2', 'view_image', { path: pathOf('picture.png') })];
     const begun = only(yield [exec('c3', 'read x; echo "got:$x"',
       { tty: true, yield_time_ms: 250 })], 'c3');
-    yield [call('c4', 'write_stdin', { session_id: begun.sessionId, chars: 'y\n' })];
+    const said = yield [call('c4', 'write_stdin', { session_id: begun.sessionId, chars: 'y\n' })];
+    yield* pollToEnd(only(said, 'c4'));
   }, { args: KNOWN_MODEL, prompt: 'do your $brewing' });
   assert.deepEqual(methodsOf(proxy).sort(), USED.slice().sort());
 });

@@ -12,7 +12,7 @@ const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh } = require('../lib/sessions');
 const { chooseSeed, Random } = require('../lib/random');
-const { Resumer } = require('../lib/resumer');
+const { Resumer, TooLate } = require('../lib/resumer');
 
 const PATTERN_BYTES = 1999993; // a prime above any ring: what is lost does not look like the rest
 const CUTS = Number(process.env.EXECPORT_CUTS) || (process.env.EXECPORT_SOAK ? 10000 : 300);
@@ -136,6 +136,16 @@ function planOf(random) {
 }
 
 async function cutMany(t, url, seed, cuts) {
+  for (;;) {
+    try {
+      return await tryCuts(t, url, seed, cuts);
+    } catch (error) {
+      if (!(error instanceof TooLate)) throw error;
+    }
+  }
+}
+
+async function tryCuts(t, url, seed, cuts) {
   const scene = new Scene(t, url, seed);
   const client = new Resumer({ url, seed, random: scene.random, slow: t.settings.slow });
   scene.fill(client);

@@ -7,11 +7,13 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('../lib/harness');
-const { spawnServer, startServer } = require('../lib/server');
+const { Lines, spawnServer, startServer } = require('../lib/server');
 const { sh, startExec, startProcess } = require('../lib/sessions');
 const { readyV0 } = require('../lib/v0');
 const { connectStdio, connectUnixLines, initialize, ready } = require('../lib/clients');
-const { mustStall, stall, stalled, toldArgv } = require('../lib/flood');
+const { scrape } = require('../lib/metrics');
+const { mustBecome } = require('../lib/proc');
+const { PATIENT, mustStall, stall, stalled, toldArgv } = require('../lib/flood');
 const { Witness } = require('../lib/witness');
 
 const OURS = { on: ['execport'], timeoutMs: 60000 };
@@ -24,20 +26,38 @@ const PASSED_MAX = 2 * MIB;
 // TCP takes a write that has begun, and a quarter MiB that was not sent.
 const UNSENT_MAX = MIB;
 
+const WS = 'ws://127.0.0.1:0';
+
+// Each gives a peer, and a URL at which the server can be asked for its metrics.
 const PEERS = {
-  ws: async (t) => ready(t, await startServer(t)),
+  ws: async (t) => {
+    const server = await startServer(t, { args: PATIENT });
+    return { peer: await ready(t, server), url: server.url };
+  },
   unix: async (t) => {
     const socket = path.join(t.dir(), 's');
-    await startServer(t, { listen: [`unix://${socket}`] });
-    return initialize(await connectUnixLines(t, socket));
+    const { urls } = await startServer(t, { listen: [`unix://${socket}`, WS], args: PATIENT });
+    return { peer: await initialize(await connectUnixLines(t, socket)), url: urls[1] };
   },
-  stdio: async (t) => initialize(connectStdio(t, spawnServer(t,
-    { listen: ['stdio://'], stdio: ['pipe', 'pipe', 'pipe'] }))),
+  stdio: async (t) => {
+    const server = spawnServer(t,
+      { listen: ['stdio://', WS], args: PATIENT, stdio: ['pipe', 'pipe', 'pipe'] });
+    const told = new Lines(server.child.stderr);
+    await mustBecome(() => told.lines.some(isUrl), 10000, 'the URL');
+    return { peer: await initialize(connectStdio(t, server)), url: told.lines.find(isUrl) };
+  },
 };
+
+function isUrl(line) {
+  return line.startsWith('ws://');
+}
 
 function overAll(name, fn) {
   for (const [how, open] of Object.entries(PEERS)) {
-    test(`fair/${name}/${how}`, OURS, async (t) => fn(t, await open(t)));
+    test(`fair/${name}/${how}`, OURS, async (t) => {
+      const { peer, url } = await open(t);
+      await fn(t, peer, url);
+    });
   }
 }
 
@@ -47,16 +67,20 @@ function outputOfOthers(log, id) {
     .reduce((sum, { raw }) => sum + raw.length, 0);
 }
 
+async function readBytes(t, url) {
+  return (await scrape(t, url)).sum('output_read_bytes_total');
+}
+
 // The echo is made while nothing is read, so that it waits together with all the rest.
-overAll('an-echo-passes-fifty-floods', async (t, peer) => {
-  const witness = new Witness(t);
-  const loop = 'while read -r line; do echo "$line"; echo told >&9; done';
+overAll('an-echo-passes-fifty-floods', async (t, peer, url) => {
   const echo = await startProcess(t, peer,
-    { argv: sh(`${witness.open}; ${loop}`), pipeStdin: true });
+    { argv: sh('while read -r line; do echo "$line"; done'), pipeStdin: true });
   await stall(t, peer, FLOODS, 'exec cat /dev/zero');
   const chunk = Buffer.from('quick\n').toString('base64');
+  const bytesBefore = await readBytes(t, url);
   const id = peer.post('process/write', { processId: echo.id, chunk });
-  await witness.waitLines(1);
+  await mustBecome(async () => await readBytes(t, url) > bytesBefore, 10000,
+    'the server has the echo');
   const before = peer.log.length;
   peer.transport.resume();
   await echo.waitText('quick');
@@ -96,7 +120,7 @@ for (const kind of ['ws', 'stdio']) {
     const exec = await startExec(t, peer, { argv });
     peer.transport.pause();
     const [pid] = await witness.waitLines(1);
-    await mustStall(t, Number(pid));
+    await mustStall(Number(pid));
     peer.transport.resume();
     await exec.waitExit(40000);
     assert.ok(isWholeSeq(exec.text()), 'the bytes differ');
@@ -156,7 +180,7 @@ function sendQueueBytes(serverPort, clientPort) {
 }
 
 test('fair/a-stalled-client-leaves-little-in-the-system', OURS, async (t) => {
-  const server = await startServer(t);
+  const server = await startServer(t, { args: PATIENT });
   const { peer } = await stalled(t, server, 8, 'exec cat /dev/zero');
   const { localPort } = peer.transport.socket._socket;
   const bytes = sendQueueBytes(Number(new URL(server.url).port), localPort);

@@ -90,7 +90,7 @@ keeperTest('children-that-multiply-die-too', async (t) => {
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
   keeperTest(`${signal.toLowerCase()}-is-a-graceful-end`, async (t) => {
-    const { server, witness } = await populated(t);
+    const { server, witness } = await populated(t, { args: ['--shutdown-grace', '10m'] });
     const told = new Witness(t);
     const peer = await ready(t, server);
     await startProcess(t, peer, { argv: sh(`exec 8>'${told.path}'; ` +

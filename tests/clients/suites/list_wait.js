@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startProcess } = require('../lib/sessions');
-const { connect, ready } = require('../lib/clients');
+const { connect, ready, resume } = require('../lib/clients');
 const { rawUpgraded, frame, OP } = require('../lib/raw');
 
 const OURS = { on: ['execport'], timeoutMs: 60000 };
@@ -83,7 +83,7 @@ function checkRecord(record, wanted) {
     'exitedAtMs', 'durationMs', 'cpuUserUs', 'cpuSystemUs', 'peakRssBytes', 'bytesIn', 'bytesOut',
     'closeReason']);
   assert.ok(record.startedAtMs > 1.6e12 && record.exitedAtMs >= record.startedAtMs);
-  assert.ok(Math.abs(record.exitedAtMs - record.startedAtMs - record.durationMs) < 1000);
+  assert.ok(Math.abs(record.exitedAtMs - record.startedAtMs - record.durationMs) < 60000);
   Object.entries(wanted).forEach(([key, value]) => assert.deepEqual(record[key], value, key));
 }
 
@@ -127,7 +127,7 @@ suiteTest('a-closed-one-answers-everything-for-a-time', async (t, server, peer) 
   const { processes: [entry] } = await peer.request('process/list', {});
   assert.equal(entry.state, 'closed');
   checkRecord(entry.exit, { exitCode: 2, closeReason: 'eof' });
-});
+}, ['--drain-max', '1h', '--drain-quiet', '1h', '--tombstone-ttl', '10m']);
 
 suiteTest('wait-tells-the-signal-and-who-ended-it', async (t, server, peer) => {
   const view = await cat(t, peer);
@@ -340,9 +340,7 @@ suiteTest('a-cut-connection-takes-its-waits-along', async (t, server, peer) => {
     await holder.request('process/list', {});
     holder.destroy();
     await holder.waitClosed();
-    holder = await connect(t, server.url);
-    await holder.request('initialize', { clientName: 'x', resumeSessionId: sessionId });
-    holder.notify('initialized', {});
+    holder = await resume(t, server, sessionId);
   }
   // Each process is watched by so many as it may be: none of the 8,000 waits is left.
   const replies = collect(holder);
@@ -380,7 +378,7 @@ suiteTest('a-server-that-ends-answers-what-waits', async (t, server, peer) => {
   server.signal('SIGTERM');
   for (const id of waits) checkRecord(await peer.result(id), { endedBy: 'shutdown' });
   assert.notEqual((await peer.result(any)).ready.length, 0);
-  assert.deepEqual(await server.waitExit(20000 * t.settings.slow), { code: 0, signal: null });
+  assert.deepEqual(await server.waitExit(20000), { code: 0, signal: null });
 });
 
 // ---- process/list ----
@@ -448,7 +446,7 @@ suiteTest('list-of-500-while-some-end', async (t, server, peer) => {
       ['exited', 'closed'].includes(one.state)));
     await Promise.all(some.map((view) => view.waitClosed()));
   }
-});
+}, ['--tombstone-ttl', '10m']);
 
 suiteTest('list-tells-who-waits-for-the-client', async (t, server) => {
   const raw = await rawReady(t, server); // answers no ping, so what it was sent stays unread
@@ -470,7 +468,9 @@ suiteTest('list-tells-who-waits-for-a-program', async (t, server, peer) => {
   assert.deepEqual((await look()).stdinWaits, null);
   const before = Date.now();
   await stuck.write('x'.repeat(200000), '1');
-  const { stdinWaits, stdinQueuedBytes, windowBytes, waits } = await look();
+  let entry;
+  do entry = await look(); while (entry.stdinWaits === null); // the deadline is the test's
+  const { stdinWaits, stdinQueuedBytes, windowBytes, waits } = entry;
   assert.equal(stdinWaits.for, 'program');
   assert.ok(stdinWaits.sinceMs >= before - 1000 && stdinWaits.sinceMs <= Date.now() + 1000);
   assert.ok(stdinQueuedBytes > 100000);

@@ -3,8 +3,8 @@
 // framings, several listeners at once, and what must not start.
 
 const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 const { test } = require('../lib/harness');
 const { Lines, spawnServer, startServer, runToEnd } = require('../lib/server');
@@ -91,12 +91,11 @@ listenerTest('several-at-once-keep-their-clients-apart', async (t) => {
   }
 });
 
+// On an address of this test's own: nobody else is given its ports.
 listenerTest('a-fixed-port', async (t) => {
-  const probe = net.createServer();
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  const url = `ws://127.0.0.1:${port}`;
+  const port = 4500;
+  const own = Array.from({ length: 3 }, () => crypto.randomInt(1, 255));
+  const url = `ws://127.${own.join('.')}:${port}`;
   const first = await startServer(t, { listen: [url] });
   assert.equal(first.url, url);
   const peer = await ready(t, first);

@@ -3,15 +3,19 @@
 // they are told exactly what they missed, and how observing ends, in every order.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess, startExec } = require('../lib/sessions');
-const { connect, ready } = require('../lib/clients');
+const { connect, ready, resume } = require('../lib/clients');
+const { PATIENT } = require('../lib/flood');
 const { scrape } = require('../lib/metrics');
 const { sleep } = require('../lib/proc');
 
 function observeTest(name, options, fn) {
-  test(`observe/${name}`, { on: ['execport'], timeoutMs: 60000 }, async (t) => {
+  const { background = false } = options;
+  test(`observe/${name}`, { on: ['execport'], timeoutMs: 60000, background }, async (t) => {
     const server = await startServer(t, { args: options.args });
     await fn(t, await ready(t, server), server);
   });
@@ -218,7 +222,8 @@ function countBytes(owner, view) {
 
 // The socket of a slow observer stands still while a flood goes by. The owner gets all of it at its
 // own pace; the observer then gets what was in its queue, a gap, and what is retained.
-async function slowObserver(t, owner, server, script) {
+// `between(view)` runs when half of the flood was seen.
+async function slowObserver(t, owner, server, script, between) {
   const view = await startProcess(t, owner, { argv: sh(script), pipeStdin: true });
   const slow = await ready(t, server);
   const seen = await observe(slow, owner, view.id);
@@ -227,7 +232,7 @@ async function slowObserver(t, owner, server, script) {
   slow.transport.socket.pause();
   await view.write('go\n');
   await owner.wait(() => got.bytes > FLOOD_BYTES / 2 || undefined, 'half of the flood', 30000);
-  await view.write('x\n');
+  await between(view);
   await owner.wait(() => got.bytes === FLOOD_BYTES + 4 || undefined, 'the flood', 30000);
   const { processes: [entry] } = await owner.request('process/list', {});
   assert.ok(entry.observers.count >= 1);
@@ -248,14 +253,23 @@ async function slowObserver(t, owner, server, script) {
   return seen;
 }
 
-observeTest('a-slow-observer-gets-a-counted-gap', {}, (t, owner, server) =>
-  slowObserver(t, owner, server, `read x; ${FLOOD}; echo end; read x; exit 5`));
+observeTest('a-slow-observer-gets-a-counted-gap', { args: PATIENT }, (t, owner, server) =>
+  slowObserver(t, owner, server, `read x; ${FLOOD}; echo end; read x; exit 5`,
+    (view) => view.write('x\n')));
 
-// The exit is told wherever its number is, also in the gap.
-observeTest('an-exit-in-a-gap', { args: ['--drain-max', '1m', '--drain-quiet', '10s'] },
+// The exit is told wherever its number is, also in the gap: half of the flood waits for it.
+observeTest('an-exit-in-a-gap', { args: [...PATIENT, '--drain-max', '1h', '--drain-quiet', '1h'] },
   async (t, owner, server) => {
+    const gate = path.join(t.dir(), 'gate');
+    const half = `head -c ${FLOOD_BYTES / 2 + 1} /dev/zero`;
+    const rest = `head -c ${FLOOD_BYTES / 2 - 1} /dev/zero`;
     const seen = await slowObserver(t, owner, server,
-      `read x; (${FLOOD}; echo end) & read x; exit 5`);
+      `read x; (${half}; until [ -e '${gate}' ]; do sleep 0.02; done; ${rest}; echo end) & ` +
+      'read x; exit 5', async (view) => {
+        await view.write('x\n');
+        await view.waitExit();
+        fs.writeFileSync(gate, '');
+      });
     assert.ok(seen.gaps.some((gap) => gap.firstSeq < seen.exitSeq && seen.exitSeq < gap.lastSeq));
   });
 
@@ -272,7 +286,7 @@ observeTest('nothing-is-retained', { args: ['--retain', '0'] }, async (t, owner,
   assert.equal(seen.text(), view.text());
 });
 
-observeTest('the-end-of-observing-in-a-flood', {}, async (t, owner, server) => {
+observeTest('the-end-of-observing-in-a-flood', { args: PATIENT }, async (t, owner, server) => {
   const view = await startProcess(t, owner, { argv: sh('exec cat /dev/zero') });
   const got = countBytes(owner, view);
   const peers = [];
@@ -315,11 +329,9 @@ observeTest('the-owner-is-cut-and-resumes', {}, async (t, owner, server) => {
   owner.destroy();
   await owner.waitClosed();
   const late = await observe(peer, owner, view.id, { as: 'late' });
-  const back = await connect(t, server.url);
   const { sessionId, observerKey } = owner.initialized;
-  const again = await back.request('initialize', { clientName: 'x', resumeSessionId: sessionId });
-  back.notify('initialized', {});
-  assert.equal(again.observerKey, observerKey);
+  const back = await resume(t, server, sessionId);
+  assert.equal(back.initialized.observerKey, observerKey);
   const chunk = Buffer.from('two\n').toString('base64');
   await back.request('process/write', { processId: view.id, chunk, writeId: 'w' });
   for (const one of [seen, late]) {
@@ -362,7 +374,8 @@ observeTest('the-observer-is-resumed-elsewhere', {}, async (t, owner, server) =>
 });
 
 // A process that was observed is forgotten in its time, whoever has not read all of it.
-observeTest('a-tombstone-is-not-kept', { args: ['--tombstone-ttl', '0', '--ping-interval', '1s'] },
+observeTest('a-tombstone-is-not-kept',
+  { args: [...PATIENT, '--tombstone-ttl', '0', '--ping-interval', '1s'] },
   async (t, owner, server) => {
     const view = await startProcess(t, owner, { argv: sh(`read x; ${FLOOD}`), pipeStdin: true });
     owner.listeners.push(() => {
@@ -382,8 +395,9 @@ observeTest('a-tombstone-is-not-kept', { args: ['--tombstone-ttl', '0', '--ping-
 
 // The server ends under observers, some of whom read nothing; it must leave nothing behind.
 for (const signals of [1, 2]) {
-  const args = signals === 1 ? ['--send-timeout', '1s'] : [];
-  observeTest(`the-server-ends-by-${signals}-signals`, { args }, async (t, owner, server) => {
+  // The timeout is as long as those that read may lack a processor.
+  const options = { args: signals === 1 ? ['--send-timeout', '8s'] : [], background: true };
+  observeTest(`the-server-ends-by-${signals}-signals`, options, async (t, owner, server) => {
     const view = await startProcess(t, owner, { argv: sh('exec cat /dev/zero') });
     owner.listeners.push(() => {
       owner.log.splice(0, owner.log.length - 1);
@@ -397,6 +411,7 @@ for (const signals of [1, 2]) {
     }
     server.signal('SIGTERM');
     if (signals === 2) {
+      await view.waitExit(); // the first has come
       await sleep(500); // two within a quarter of a second are one
       server.signal('SIGTERM');
     }
@@ -425,10 +440,7 @@ observeTest('churn', {}, async (t, firstOwner, server) => {
   const replace = async (i) => {
     peers[i].destroy();
     await peers[i].waitClosed();
-    peers[i] = await connect(t, server.url);
-    await peers[i].request('initialize', { clientName: 'x',
-      resumeSessionId: i === 0 ? sessionId : undefined });
-    peers[i].notify('initialized', {});
+    peers[i] = i === 0 ? await resume(t, server, sessionId) : await ready(t, server);
   };
   for (let round = 0; round < 60; round++) {
     const processId = `p${round}`;

@@ -411,7 +411,7 @@ sandboxTest('graceful-terminate-asks-the-program', OURS, async (place) => {
     sh('trap "echo asked; exit 4" TERM; echo ready; while :; do sleep 0.1; done'));
   await view.waitText('ready');
   await place.peer.request('process/terminate',
-    { processId: view.id, mode: { type: 'graceful', timeoutMs: 9000 } });
+    { processId: view.id, mode: { type: 'graceful', timeoutMs: 600000 } });
   await view.waitClosed();
   assert.equal(view.exitCode, 4);
   assert.equal(view.text(), 'ready\nasked\n');

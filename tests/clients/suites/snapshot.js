@@ -53,6 +53,7 @@ snapshotTest('a-terminal', [], async (t, peer) => {
 snapshotTest('an-exit-before-the-close', [], async (t, peer) => {
   const view = await startProcess(t, peer, { argv: sh('echo x; sleep 0.5 & exit 7') });
   assert.equal(await view.waitExit(), 7);
+  await view.waitText('x\n'); // it may be read behind the exit
   const shot = await snapshot(peer, view.id);
   assert.equal(shot.exitCode, 7);
   assert.equal(shot.running, false);
