@@ -87,9 +87,7 @@ static void on_bound(struct run_binding *binding)
     struct resuming *resuming = IOCP_OWNER(binding, struct resuming, binding);
     struct run_conn *conn = binding->conn;
     conn->queue.holds_output = false;
-    if (atomic_load(&binding->failed))
-        run_conn_drop(conn); /* it could not be told all */
-    else if (run_conn_is_open(conn) && conn->tenure != NULL)
+    if (run_conn_is_open(conn) && conn->tenure != NULL)
         welcome(conn, request_id_of(resuming));
     else if (run_conn_is_open(conn))
         run_reply_text(conn, request_id_of(resuming), WIRE_RPC_TEXT_RESUMED, wire_span_of(NULL, 0));
