@@ -72,7 +72,7 @@ enum run_dialect { RUN_DIALECT_OPEN, RUN_DIALECT_V0, RUN_DIALECT_PROCESS };
 /* How far the handshake of the dialects is. */
 enum run_greeting {
     RUN_GREETING_NONE,
-    RUN_GREETING_RESUMING, /* initialize is answered when the tenure was found and bound */
+    RUN_GREETING_RESUMING, /* initialize is answered when the tenure was found and bound, or made */
     RUN_GREETING_INITIALIZED,
     RUN_GREETING_DONE
 };

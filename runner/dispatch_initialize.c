@@ -6,6 +6,7 @@
 #include "runner/proc.h"
 #include "runner/reply.h"
 #include "runner/server.h"
+#include "runner/slots.h"
 #include "wire/msg_initialize.h"
 
 #include <stdlib.h>
@@ -57,15 +58,75 @@ static void note_wishes(struct run_conn *conn, const struct wire_msg_initialize 
     conn->wants_lifecycle = (asked->extensions & WIRE_MSG_EXTENSION_LIFECYCLE) != 0;
 }
 
+/* ---- A new one ---- */
+
+/* With a slot for it. */
+static void make_tenure(struct run_conn *conn, struct wire_span request_id)
+{
+    conn->tenure = run_tenure_new(conn->server, conn);
+    if (conn->tenure != NULL) {
+        welcome(conn, request_id);
+        return;
+    }
+    run_slots_give_back(&conn->server->slots);
+    run_reply_text(conn, request_id, WIRE_RPC_TEXT_INTERNAL,
+                   wire_span_text("out of memory or random numbers"));
+}
+
+struct beginning {
+    struct run_slot_wish wish;
+    size_t request_id_bytes;
+    uint8_t request_id[]; /* JSON */
+};
+
+static void refuse_full(struct run_conn *conn, struct wire_span request_id)
+{
+    struct sess_shortage shortage = {.resource = "tenures", .have = 0, .need = 1};
+    struct run_reply reply;
+    run_metrics_shortage(conn->metrics, &shortage);
+    run_reply_shortage(run_reply_begin(&reply, conn), request_id, &shortage);
+    run_reply_send(&reply);
+}
+
+static void on_slot(struct run_slot_wish *wish)
+{
+    struct beginning *beginning = IOCP_OWNER(wish, struct beginning, wish);
+    struct wire_span request_id = wire_span_of(beginning->request_id, beginning->request_id_bytes);
+    struct run_conn *conn = wish->conn;
+    bool is_open = run_conn_is_open(conn);
+    conn->greeting = RUN_GREETING_NONE;
+    if (is_open && wish->granted)
+        make_tenure(conn, request_id);
+    else if (is_open)
+        refuse_full(conn, request_id);
+    else if (wish->granted)
+        run_slots_give_back(wish->slots);
+    free(beginning);
+}
+
+/* All slots are taken: perhaps somebody who vanished gives way. */
+static void wait_for_slot(struct run_request *request)
+{
+    struct run_conn *conn = request->conn;
+    struct beginning *beginning = calloc(1, sizeof(*beginning) + request->id.size);
+    if (beginning == NULL) {
+        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL, wire_span_text("out of memory"));
+        return;
+    }
+    beginning->request_id_bytes = request->id.size;
+    memcpy(beginning->request_id, request->id.data, request->id.size);
+    beginning->wish.done = on_slot;
+    conn->greeting = RUN_GREETING_RESUMING;
+    run_slots_wish(&conn->server->slots, &beginning->wish, conn);
+}
+
 static void begin_tenure(struct run_request *request)
 {
     struct run_conn *conn = request->conn;
-    conn->tenure = run_tenure_new(conn->server, conn);
-    if (conn->tenure == NULL)
-        run_reply_text(conn, request->id, WIRE_RPC_TEXT_INTERNAL,
-                       wire_span_text("out of memory or random numbers"));
+    if (run_slots_take(&conn->server->slots))
+        make_tenure(conn, request->id);
     else
-        welcome(conn, request->id);
+        wait_for_slot(request);
 }
 
 /* ---- Resuming ---- */
@@ -87,9 +148,7 @@ static void on_bound(struct run_binding *binding)
     struct resuming *resuming = IOCP_OWNER(binding, struct resuming, binding);
     struct run_conn *conn = binding->conn;
     conn->queue.holds_output = false;
-    if (atomic_load(&binding->failed))
-        run_conn_drop(conn); /* it could not be told all */
-    else if (run_conn_is_open(conn) && conn->tenure != NULL)
+    if (run_conn_is_open(conn) && conn->tenure != NULL)
         welcome(conn, request_id_of(resuming));
     else if (run_conn_is_open(conn))
         run_reply_text(conn, request_id_of(resuming), WIRE_RPC_TEXT_RESUMED, wire_span_of(NULL, 0));

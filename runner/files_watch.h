@@ -26,4 +26,7 @@ uint64_t run_file_watch_id(const struct run_file_watch *watch);
 RUN_MUST_CHECK int run_file_watch_make(struct run_file_work *work, const struct wire_msg_fs *asked,
                                        struct run_file_watch **out_watch);
 
+/* Frees one that has not begun. Any thread. */
+void run_file_watch_drop(struct run_file_watch *watch);
+
 #endif

@@ -49,6 +49,12 @@ static void watch_free(struct run_file_watch *watch)
     free(watch);
 }
 
+void run_file_watch_drop(struct run_file_watch *watch)
+{
+    run_file_close(watch->fd);
+    watch_free(watch);
+}
+
 /* ---- Making: on a helper ---- */
 
 /* Watches what a descriptor names. Returns the watch's number or -1. */
@@ -144,8 +150,7 @@ int run_file_watch_make(struct run_file_work *work, const struct wire_msg_fs *as
         *out_watch = watch;
         return 0;
     }
-    run_file_close(watch->fd);
-    watch_free(watch);
+    run_file_watch_drop(watch);
     return 0;
 }
 
@@ -227,8 +232,7 @@ void run_file_watch_begin(struct run_file_watch *watch, struct run_conn *conn)
     int os_error;
     if (conn->files.over || iocp_stream_open(&watch->stream, &conn->strand, watch->fd,
                                              IOCP_STREAM_PIPE, &events, &os_error) != 0) {
-        run_file_close(watch->fd);
-        watch_free(watch);
+        run_file_watch_drop(watch);
         return;
     }
     if (conn->files.watch != NULL)

@@ -94,9 +94,14 @@ static void work_copy(struct run_file_call *call)
 static void work_watch(struct run_file_call *call)
 {
     struct run_file_message message;
-    if (run_file_watch_make(&call->work, &call->asked, &call->watch) != 0 ||
-        !begin(call, &message, 0))
+    if (run_file_watch_make(&call->work, &call->asked, &call->watch) != 0)
         return;
+    if (!begin(call, &message, 0)) { /* nothing is left of what the client is told has failed */
+        if (call->watch != NULL)
+            run_file_watch_drop(call->watch);
+        call->watch = NULL;
+        return;
+    }
     wire_msg_fs_watch_reply(&message.writer, run_file_call_id(call), call->watch != NULL);
     end(call, &message);
 }

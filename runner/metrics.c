@@ -59,6 +59,7 @@ void run_metrics_shortage(struct run_metrics *metrics, const struct sess_shortag
         [RUN_RESOURCE_PROCESSES] = "processes",
         [RUN_RESOURCE_MEMORY] = "memory",
         [RUN_RESOURCE_STARTS] = "starts",
+        [RUN_RESOURCE_TENURES] = "tenures",
     };
     const char *asked = shortage->resource != NULL ? shortage->resource : "memory";
     unsigned resource = 0;

@@ -32,7 +32,7 @@ enum run_start_result {
     RUN_START_RESULTS
 };
 
-/* What a start may lack; the words are those of error -32021. */
+/* What a start or an initialize may lack; the words are those of error -32021. */
 enum run_resource {
     RUN_RESOURCE_SESSIONS,
     RUN_RESOURCE_CLIENT_SESSIONS,
@@ -41,6 +41,7 @@ enum run_resource {
     RUN_RESOURCE_PROCESSES,
     RUN_RESOURCE_MEMORY,
     RUN_RESOURCE_STARTS,
+    RUN_RESOURCE_TENURES, /* of an initialize */
     RUN_RESOURCE_OTHER,
     RUN_RESOURCES
 };

@@ -62,7 +62,8 @@ static words shortages = {
     "resource=\"sessions\"",    "resource=\"sessions of this connection\"",
     "resource=\"descriptors\"", "resource=\"pseudoterminals\"",
     "resource=\"processes\"",   "resource=\"memory\"",
-    "resource=\"starts\"",      "resource=\"other\"",
+    "resource=\"starts\"",      "resource=\"tenures\"",
+    "resource=\"other\"",
 };
 static words resources = {"resource=\"sessions\"", "resource=\"descriptors\"",
                           "resource=\"pseudoterminals\"", "resource=\"processes\""};
@@ -181,7 +182,7 @@ const struct run_metric_row run_metric_table[] = {
      LABELS(ring_parts), COUNT(RING_BYTES)},
     {"refused_total", COUNTER, "Connections and HTTP requests refused, by reason.",
      LABELS(refusals), COUNT(REFUSALS)},
-    {"no_capacity_total", COUNTER, "Starts refused with error -32021, by resource.",
+    {"no_capacity_total", COUNTER, "Starts and clients refused with error -32021, by resource.",
      LABELS(shortages), COUNT(NO_CAPACITY)},
     {"file_calls_total", COUNTER, "Requests about files, by method and answer.",
      LABELS(file_calls), COUNT(FILE_CALLS)},

@@ -65,6 +65,7 @@ struct run_options {
     uint64_t retain_total_bytes;
     uint64_t max_sessions; /* 0: what the host allows */
     uint64_t max_sessions_per_client;
+    uint64_t max_tenures;
     uint64_t max_observers;
     uint64_t max_observed;
     uint64_t observer_queue_bytes;

@@ -14,6 +14,7 @@
 #define SECONDS  1000ULL
 #define HOURS    (3600 * SECONDS)
 #define SESSIONS 1000000ULL
+#define TENURES  1000000ULL
 
 /* clang-format off */
 const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
@@ -70,6 +71,9 @@ const struct run_option_row run_option_table[RUN_OPTION_ROWS] = {
      "beyond any host's number of processes there is nothing to limit"},
     {"max-sessions-per-client", "N", RUN_OPTION_COUNT, AT(max_sessions_per_client), 0, SESSIONS, 0,
      "sessions of one connection; 0: no limit but that of all", "as for all sessions"},
+    {"max-tenures", "N", RUN_OPTION_COUNT, AT(max_tenures), 1, TENURES, 64 * KIB,
+     "clients at once, with those whose lost connection can still be resumed",
+     "each has a record of 1KiB; fewer than there are connections refuses clients"},
     {"max-observers", "N", RUN_OPTION_COUNT, AT(max_observers), 0, 10000, 32,
      "clients that observe one session beside its own; 0: none may",
      "each encodes the session's output once more"},

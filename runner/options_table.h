@@ -36,7 +36,7 @@ struct run_option_row {
     const char *bounds;
 };
 
-#define RUN_OPTION_ROWS 37
+#define RUN_OPTION_ROWS 38
 
 extern const struct run_option_row run_option_table[RUN_OPTION_ROWS];
 

@@ -243,14 +243,9 @@ uint64_t run_proc_detach_late(struct run_tenure *tenure, uint64_t now_ns)
     return next_ns;
 }
 
-/* ---- Who hears of it: changed on the session's strand, in the order of the posts ---- */
+/* ---- Who hears of it: changed on the session's strand, in the order of the wishes ---- */
 
-struct retarget {
-    struct sess_request request;
-    struct run_proc *proc;       /* one reference */
-    struct run_conn *target;     /* one reference, handed on to the proc; NULL: nobody */
-    struct run_binding *binding; /* NULL: of an unbind */
-};
+static struct run_binding nobody; /* what an unbind asks for */
 
 static void count_bound(struct run_binding *binding)
 {
@@ -258,42 +253,43 @@ static void count_bound(struct run_binding *binding)
         iocp_post(&binding->op);
 }
 
+/* Once the wish is taken the request may be posted again, by another thread. */
 static void on_retarget(struct sess_request *request)
 {
-    struct retarget *retarget = IOCP_OWNER(request, struct retarget, request);
-    struct run_proc *proc = retarget->proc;
+    struct run_proc *proc = request->context;
     struct run_conn *before = proc->target;
-    proc->target = retarget->target;
+    struct run_binding *binding = atomic_exchange(&proc->wanted, NULL);
+    assert(binding != NULL);
+    proc->target = binding != &nobody ? run_conn_ref(binding->conn) : NULL;
     proc->target_asked = false;
-    if (retarget->binding != NULL) {
+    if (binding != &nobody) {
         bind_ring(proc);
-        count_bound(retarget->binding);
+        count_bound(binding);
     }
-    free(retarget);
     if (before != NULL)
         run_conn_unref(before);
     run_proc_unref(proc);
 }
 
-static bool retarget(struct run_proc *proc, struct run_conn *target, struct run_binding *binding)
+/* Nothing of this can fail: a connection that is open still must not hear of what it gave up. A
+ * wish that waits is of a connection that has given up since, and the newest one takes its place.
+ */
+static void retarget(struct run_proc *proc, struct run_binding *wanted)
 {
-    struct retarget *retarget = malloc(sizeof(*retarget));
-    if (retarget == NULL)
-        return false;
-    sess_request_init(&retarget->request, SESS_REQUEST_VIEW, on_retarget, NULL);
-    retarget->proc = run_proc_ref(proc);
-    retarget->target = target != NULL ? run_conn_ref(target) : NULL;
-    retarget->binding = binding;
-    sess_request_post(&retarget->request, proc->session);
-    return true;
+    struct run_binding *before = atomic_exchange(&proc->wanted, wanted);
+    if (before == NULL) {
+        sess_request_init(&proc->retarget, SESS_REQUEST_VIEW, on_retarget, run_proc_ref(proc));
+        sess_request_post(&proc->retarget, proc->session);
+    } else if (before != &nobody) {
+        count_bound(before);
+    }
 }
 
 void run_proc_unbind_all(struct run_tenure *tenure)
 {
     struct sess_session *cursor = NULL, *session;
-    /* Without memory it goes on talking to a connection that discards, until the next bind. */
     while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
-        (void)retarget(sess_session_context(session), NULL, NULL);
+        retarget(sess_session_context(session), &nobody);
 }
 
 static void on_bound(struct iocp_op *op)
@@ -309,14 +305,10 @@ void run_proc_bind_all(struct run_binding *binding, struct run_conn *conn)
     struct sess_session *cursor = NULL, *session;
     binding->conn = run_conn_ref(conn);
     atomic_init(&binding->left, 1);
-    atomic_init(&binding->failed, false);
     iocp_op_init(&binding->op, &conn->strand, on_bound);
     while ((session = sess_table_next(&conn->tenure->table, &cursor)) != NULL) {
         atomic_fetch_add_explicit(&binding->left, 1, memory_order_relaxed);
-        if (retarget(sess_session_context(session), conn, binding))
-            continue;
-        atomic_store(&binding->failed, true);
-        atomic_fetch_sub_explicit(&binding->left, 1, memory_order_relaxed);
+        retarget(sess_session_context(session), binding);
     }
     count_bound(binding);
 }
@@ -356,6 +348,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->window_bytes = run_conn_window_bytes(conn);
     run_ring_init(&proc->ring, run_conn_may_be_resumed(conn), conn->metrics);
     atomic_init(&proc->fit_is_posted, false);
+    atomic_init(&proc->wanted, NULL);
     atomic_init(&proc->observer_count, 0);
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);
     return proc;

@@ -20,6 +20,8 @@
 #include "sessions/watch.h"
 #include "wire/base64.h"
 
+struct run_binding;
+
 struct run_proc {
     _Atomic uint32_t refs;
     _Atomic uint32_t observer_count; /* with those that are on their way */
@@ -54,6 +56,8 @@ struct run_proc {
     struct run_lane lane;                 /* of the connection's strand whose queue has it */
     struct run_ring ring;                 /* of the session's strand */
     struct sess_request fit;              /* the ring gives up what was acknowledged */
+    struct sess_request retarget;         /* posted while somebody is wanted, with a reference */
+    struct run_binding *_Atomic wanted;   /* who shall hear of it; NULL: it is as it shall be */
     struct sess_watch patience;           /* until the client asks for what it missed; the same */
     struct run_observer *observers;       /* of the session's strand, with the next: observer.h */
     struct iocp_op end_observers;         /* once, when it leaves the table */
@@ -123,7 +127,6 @@ struct run_binding {
     struct iocp_op op;
     struct run_conn *conn; /* one reference, given back after done */
     _Atomic uint32_t left;
-    _Atomic bool failed; /* no memory: not all were bound */
     void (*done)(struct run_binding *binding);
 };
 

@@ -251,6 +251,7 @@ int run_server_open(struct run_server *server, bool with_hangup, struct run_why 
     iocp_timer_init(&server->clock, &server->strand, on_clock);
     run_server_stop_init(server);
     server->clock_ns = clock_interval_ns(server->options);
+    run_slots_init(&server->slots, &server->strand, (uint32_t)server->options->max_tenures);
     if (open_listeners(server, out_why) != 0)
         return -1;
     if (open_signals(server, with_hangup, out_why) == 0)

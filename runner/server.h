@@ -19,12 +19,13 @@
 #include "runner/options.h"
 #include "runner/sandbox.h"
 #include "runner/signals.h"
+#include "runner/slots.h"
 #include "runner/unix_path.h"
 #include "sessions/host.h"
 
 enum {
     RUN_NEW_CONNS_MAX = 64,     /* connections that have not initialized */
-    RUN_TENURE_BUCKETS = 256,   /* chains stay short up to some thousands of clients */
+    RUN_TENURE_BUCKETS = 4096,  /* chains stay short up to the tenures that there may be */
     RUN_ACCEPT_PAUSE_MS = 1000, /* of a listener that finds the system out of descriptors */
     RUN_HANGS_MS = 30 * 1000,   /* beyond the grace time: what a loaded machine needs for the end */
     RUN_HANGS_FORCED_MS = 5000  /* when everything was killed: somebody waits for that */
@@ -72,7 +73,7 @@ struct run_server {
 
     struct run_tenure *tenures[RUN_TENURE_BUCKETS];  /* the registry, by id */
     struct run_tenure *observed[RUN_TENURE_BUCKETS]; /* the same, by observer key */
-    uint32_t tenure_count;                           /* not freed */
+    struct run_slots slots;                          /* taken: tenures that are not freed */
 
     struct iocp_timer hangs; /* of the end: a call of a helper may never return */
     uint64_t hangs_ns;       /* its deadline; 0: the end is not held up any more */
@@ -114,11 +115,11 @@ unsigned run_server_grace_ms(const struct run_server *server);
 uint64_t run_server_detach_ttl_ns(const struct run_server *server);
 /* How long a process answers after it is gone. */
 uint64_t run_server_tombstone_ttl_ns(const struct run_server *server);
-/* The registry of tenures: one came, was ended, was freed; the one with this id or NULL. On the
- * server's strand. */
+/* The registry of tenures: one came, was ended, was freed (was_leaving: of slots.h); the one with
+ * this id or NULL. On the server's strand. */
 void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure);
 void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure);
-void run_server_tenure_freed(struct run_server *server);
+void run_server_tenure_freed(struct run_server *server, bool was_leaving);
 struct run_tenure *run_server_find_tenure(struct run_server *server, const char *id);
 /* The one with this observer key, of RUN_TENURE_KEY_BYTES, or NULL. On the server's strand. */
 struct run_tenure *run_server_find_observed(struct run_server *server, const char *key);

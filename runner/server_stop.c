@@ -76,7 +76,8 @@ void run_server_stop_init(struct run_server *server)
 
 void run_server_advance_stop(struct run_server *server)
 {
-    if (server->state != RUN_SERVER_STOPPING || server->conn_count > 0 || server->tenure_count > 0)
+    if (server->state != RUN_SERVER_STOPPING || server->conn_count > 0 ||
+        run_slots_taken(&server->slots) > 0)
         return;
     if (!server->host_closing) {
         server->host_closing = true;

@@ -45,7 +45,6 @@ void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure
     *by_id = tenure;
     tenure->next_by_key = *by_key;
     *by_key = tenure;
-    server->tenure_count++;
     if (server->state != RUN_SERVER_SERVING)
         run_tenure_stop(tenure);
 }
@@ -53,6 +52,7 @@ void run_server_tenure_came(struct run_server *server, struct run_tenure *tenure
 void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure)
 {
     struct run_tenure **at = &server->tenures[bucket_number(tenure->id)];
+    run_slots_left(&server->slots, tenure);
     while (*at != tenure) {
         assert(*at != NULL);
         at = &(*at)->next;
@@ -66,9 +66,9 @@ void run_server_tenure_left(struct run_server *server, struct run_tenure *tenure
     *at = tenure->next_by_key;
 }
 
-void run_server_tenure_freed(struct run_server *server)
+void run_server_tenure_freed(struct run_server *server, bool was_leaving)
 {
-    server->tenure_count--;
+    run_slots_freed(&server->slots, was_leaving);
     run_server_advance_stop(server);
 }
 

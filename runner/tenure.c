@@ -22,8 +22,9 @@ static void on_freed(struct iocp_op *op)
 {
     struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, leave);
     struct run_server *server = tenure->server;
+    bool was_leaving = tenure->leaving;
     free(tenure);
-    run_server_tenure_freed(server);
+    run_server_tenure_freed(server, was_leaving);
 }
 
 static void on_ended(struct iocp_op *op)
@@ -107,6 +108,20 @@ static void end_with_processes(struct run_tenure *tenure, enum sess_ender ender)
     end_tenure(tenure);
 }
 
+static void on_idle(struct iocp_op *op)
+{
+    struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, idle);
+    run_slots_idle(&tenure->server->slots, tenure);
+    run_tenure_unref(tenure);
+}
+
+static void tell_idle(struct run_tenure *tenure)
+{
+    (void)run_tenure_ref(tenure);
+    if (!iocp_kick(&tenure->idle))
+        run_tenure_unref(tenure); /* one is on its way */
+}
+
 /* Ends the processes whose own time is over, and the tenure when its time is over and none waits
  * longer. */
 static void look_at_time(struct run_tenure *tenure)
@@ -121,6 +136,8 @@ static void look_at_time(struct run_tenure *tenure)
     if (next_ns == 0 || (now_ns < own_ns && own_ns < next_ns))
         next_ns = own_ns;
     run_tenure_set_timer(tenure, &tenure->ttl, &tenure->ttl_deadline_ns, next_ns);
+    if (tenure->table.count == 0)
+        tell_idle(tenure);
 }
 
 static void on_ttl(struct iocp_op *op)
@@ -189,6 +206,46 @@ void run_tenure_stop(struct run_tenure *tenure)
     iocp_post(&tenure->stop);
 }
 
+/* ---- Making room ---- */
+
+static void on_stays(struct iocp_op *op)
+{
+    struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, room);
+    run_slots_stays(&tenure->server->slots, tenure);
+    run_tenure_unref(tenure);
+}
+
+/* Whether it keeps nothing and nobody else refers to it, such as a process that is being killed or
+ * somebody who is about to take it up. */
+static bool is_idle(struct run_tenure *tenure)
+{
+    uint32_t own = 2; /* that of not being ended, and that of being asked */
+    own += iocp_pending(&tenure->ttl.op);
+    own += iocp_pending(&tenure->probe.op);
+    return tenure->state == RUN_TENURE_DETACHED && tenure->table.count == 0 &&
+           atomic_load(&tenure->refs) == own;
+}
+
+static void on_make_room(struct iocp_op *op)
+{
+    struct run_tenure *tenure = IOCP_OWNER(op, struct run_tenure, room);
+    if (tenure->state != RUN_TENURE_ENDED && !is_idle(tenure)) {
+        iocp_op_init(&tenure->room, run_server_strand(tenure->server), on_stays);
+        iocp_post(&tenure->room);
+        return;
+    }
+    if (tenure->state != RUN_TENURE_ENDED)
+        end_tenure(tenure);
+    run_tenure_unref(tenure);
+}
+
+void run_tenure_make_room(struct run_tenure *tenure)
+{
+    (void)run_tenure_ref(tenure);
+    iocp_op_init(&tenure->room, &tenure->strand, on_make_room);
+    iocp_post(&tenure->room);
+}
+
 /* ---- Making one ---- */
 
 static void on_enroll(struct iocp_op *op)
@@ -245,6 +302,7 @@ struct run_tenure *run_tenure_new(struct run_server *server, struct run_conn *co
     iocp_op_init(&tenure->release, &tenure->strand, on_release);
     iocp_op_init(&tenure->stop, &tenure->strand, on_stop);
     iocp_op_init(&tenure->enroll, run_server_strand(server), on_enroll);
+    iocp_op_init(&tenure->idle, run_server_strand(server), on_idle);
     iocp_timer_init(&tenure->ttl, &tenure->strand, on_ttl);
     iocp_timer_init(&tenure->probe, &tenure->strand, on_probe);
     run_tenure_resume_init(tenure);

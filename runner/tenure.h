@@ -57,9 +57,14 @@ struct run_tenure {
     uint64_t ttl_deadline_ns, probe_deadline_ns; /* 0: none */
     uint64_t detached_ns;                        /* since when nobody holds it */
     struct iocp_op release, alive, stop, enroll, leave, end;
+    struct iocp_op idle, room; /* it may be asked to end; it is asked, or says that it stays */
     bool stopping;
-    bool ends;         /* set by the holder before it posts the release */
-    bool told_to_stop; /* of the server's strand */
+    bool ends; /* set by the holder before it posts the release */
+
+    /* Of the server's strand; the list is that of slots.h. */
+    bool told_to_stop;
+    bool in_idle, leaving, idle_again;
+    struct run_tenure *idle_next, *idle_prev;
 
     /* Of the holder's strand. */
     struct sess_table table;
@@ -68,8 +73,9 @@ struct run_tenure {
     struct run_recent expired; /* ids of processes whose tombstones are gone, too */
 };
 
-/* Makes a tenure that the connection holds, and enrolls it with the server. NULL: out of memory or
- * of random numbers. On the connection's strand; the caller gets a reference. */
+/* Makes a tenure that the connection holds, and enrolls it with the server. It takes the caller's
+ * slot over (slots.h). NULL: out of memory or of random numbers; then the slot is the caller's
+ * still. On the connection's strand; the caller gets a reference. */
 struct run_tenure *run_tenure_new(struct run_server *server, struct run_conn *conn);
 
 /* References; see Life above. Any thread that has one. */
@@ -85,6 +91,10 @@ void run_tenure_is_alive(struct run_tenure *tenure);
 
 /* The server stops: ends it unless a connection holds it. On the server's strand. */
 void run_tenure_stop(struct run_tenure *tenure);
+
+/* Room is needed: ends it if nobody holds it or is about to, and it keeps nothing, or tells
+ * run_slots_stays. Not again before that. On the server's strand. */
+void run_tenure_make_room(struct run_tenure *tenure);
 
 /* ---- Resuming ---------------------------------------------------------------------------------
  */

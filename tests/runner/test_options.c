@@ -73,6 +73,7 @@ static void test_options_defaults(void **state)
     assert_int_equal(o->retain_total_bytes, 256 << 20);
     assert_int_equal(o->max_sessions, 0);
     assert_int_equal(o->max_sessions_per_client, 0);
+    assert_int_equal(o->max_tenures, 65536);
     assert_int_equal(o->max_observers, 32);
     assert_int_equal(o->max_observed, 256);
     assert_int_equal(o->observer_queue_bytes, 256 << 10);
@@ -91,8 +92,8 @@ static void test_options_takes_each(void **state)
         "--workers=3", "--helpers=9", "--shutdown-grace=0", "--drain-quiet=1ms", "--drain-max=2m",
         "--stdin-queue=4096", "--window=64KiB", "--resume-ring=65536", "--retain=0",
         "--retain-total=2GiB", "--max-sessions=17", "--max-sessions-per-client=18",
-        "--max-observers=0", "--max-observed=7", "--observer-queue=4KiB", "--max-message=1MiB",
-        "--ping-interval=1h", "--send-timeout=5s");
+        "--max-tenures=1", "--max-observers=0", "--max-observed=7", "--observer-queue=4KiB",
+        "--max-message=1MiB", "--ping-interval=1h", "--send-timeout=5s");
     const struct run_options *o = &p.options;
     assert_string_equal(p.why.text, "");
     assert_int_equal(p.result, RUN_OPTIONS_RUN);
@@ -117,6 +118,7 @@ static void test_options_takes_each(void **state)
     assert_true(o->retain_total_bytes == 2ULL << 30);
     assert_int_equal(o->max_sessions, 17);
     assert_int_equal(o->max_sessions_per_client, 18);
+    assert_int_equal(o->max_tenures, 1);
     assert_int_equal(o->max_observers, 0);
     assert_int_equal(o->max_observed, 7);
     assert_int_equal(o->observer_queue_bytes, 4096);

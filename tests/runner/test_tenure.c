@@ -21,7 +21,7 @@ enum { CONNS = 3, DEADLINE_S = 30, SOON_MS = 30 };
 
 /* What happened, under the lock. */
 static struct seen {
-    unsigned came, left, freed, looks, detached, notices;
+    unsigned came, left, freed, looks, detached, notices, idle, stays, freed_leaving;
     unsigned probes[CONNS], yields[CONNS], told[CONNS];
     enum run_resume_outcome outcome[CONNS];
     enum sess_ender ender;
@@ -132,9 +132,10 @@ void run_server_tenure_left(struct run_server *of, struct run_tenure *left)
     count(&seen.left);
 }
 
-void run_server_tenure_freed(struct run_server *of)
+void run_server_tenure_freed(struct run_server *of, bool was_leaving)
 {
     (void)of;
+    seen.freed_leaving += was_leaving; /* read behind the count */
     count(&seen.freed);
 }
 
@@ -142,6 +143,20 @@ struct run_tenure *run_server_find_tenure(struct run_server *of, const char *id)
 {
     (void)of;
     return enrolled != NULL && strcmp(id, enrolled->id) == 0 ? enrolled : NULL;
+}
+
+void run_slots_idle(struct run_slots *slots, struct run_tenure *is)
+{
+    assert_ptr_equal(slots, &server.slots);
+    assert_ptr_equal(is, enrolled);
+    count(&seen.idle);
+}
+
+void run_slots_stays(struct run_slots *slots, struct run_tenure *is)
+{
+    assert_ptr_equal(slots, &server.slots);
+    is->leaving = false;
+    count(&seen.stays);
 }
 
 static void on_probe(struct iocp_op *op)
@@ -379,6 +394,76 @@ static void test_tenure_stops_when_it_is_given_up(void **state)
     assert_told(1, RUN_RESUME_UNKNOWN);
 }
 
+/* ---- Making room ---- */
+
+static void on_room(struct iocp_op *op)
+{
+    (void)op;
+    tenure->leaving = true;
+    run_tenure_make_room(tenure);
+}
+
+static void make_room(void)
+{
+    static struct iocp_op op;
+    iocp_op_init(&op, &server.strand, on_room);
+    iocp_post(&op);
+}
+
+static void test_tenure_makes_room_when_it_keeps_nothing(void **state)
+{
+    (void)state;
+    give_up(0, false);
+    wait_for(&seen.idle, 1);
+    make_room();
+    wait_for(&seen.left, 1);
+    wait_for(&seen.freed, 1);
+    assert_int_equal(seen.freed_leaving, 1);
+    assert_int_equal(seen.detached, 0); /* there was nothing to end */
+}
+
+static void test_tenure_stays_while_it_is_held(void **state)
+{
+    (void)state;
+    make_room();
+    wait_for(&seen.stays, 1);
+    assert_int_equal(seen.idle, 0);
+    give_up(0, true);
+    wait_for(&seen.freed, 1);
+    assert_int_equal(seen.freed_leaving, 0);
+}
+
+/* Whoever refers to it may be a process that is not over, or about to take it up. */
+static void test_tenure_stays_while_it_is_referred_to(void **state)
+{
+    (void)state;
+    (void)run_tenure_ref(tenure);
+    give_up(0, false);
+    wait_for(&seen.idle, 1);
+    make_room();
+    wait_for(&seen.stays, 1);
+    wish(1, false);
+    assert_told(1, RUN_RESUME_GIVEN);
+    run_tenure_unref(tenure);
+    give_up(1, true);
+}
+
+/* A process, or a record that can be read. */
+static void test_tenure_with_processes_is_not_idle(void **state)
+{
+    (void)state;
+    tenure->table.count = 1;
+    give_up(0, false);
+    wait_for(&seen.looks, 1);
+    make_room();
+    wait_for(&seen.stays, 1);
+    assert_int_equal(seen.idle, 0);
+    wish(1, false);
+    assert_told(1, RUN_RESUME_GIVEN);
+    tenure->table.count = 0;
+    give_up(1, true);
+}
+
 static void take_notice(struct run_notice *notice, struct run_conn *holder)
 {
     (void)notice;
@@ -418,6 +503,10 @@ int main(void)
         TEST(test_tenure_without_time_ends_at_once),
         TEST(test_tenure_stops_with_the_server),
         TEST(test_tenure_stops_when_it_is_given_up),
+        TEST(test_tenure_makes_room_when_it_keeps_nothing),
+        TEST(test_tenure_stays_while_it_is_held),
+        TEST(test_tenure_stays_while_it_is_referred_to),
+        TEST(test_tenure_with_processes_is_not_idle),
         TEST(test_tenure_notices_find_the_holder),
     };
     return cmocka_run_group_tests_name("runner/tenure", tests, NULL, NULL);

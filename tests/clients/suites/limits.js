@@ -6,8 +6,9 @@ const assert = require('node:assert/strict');
 const { test } = require('../lib/harness');
 const { startServer } = require('../lib/server');
 const { sh, startParams, startProcess, startExec, execParams } = require('../lib/sessions');
-const { ready } = require('../lib/clients');
+const { connect, ready } = require('../lib/clients');
 const { assertError } = require('../lib/peer');
+const { scrape } = require('../lib/metrics');
 const { rawConnect } = require('../lib/raw');
 const { cpuTicks, descriptorCount, mustBecome, restOf, servingPid, sleep } = require('../lib/proc');
 
@@ -212,4 +213,95 @@ limitTest('many-known-connections-beyond-the-descriptors', async (t) => {
   peers.splice(40).forEach((peer) => peer.destroy());
   await connectAll;
   await mustStart(t, await ready(t, server));
+});
+
+// initialize over a new connection: the peer, or undefined if there was no room for one more.
+async function tryInitialize(t, server) {
+  const peer = await connect(t, server.url);
+  const reply = await peer.response(peer.post('initialize', { clientName: 'x' }));
+  if (reply.error) {
+    assertNoCapacity(reply.error);
+    assert.equal(reply.error.data.resource, 'tenures');
+    peer.destroy();
+    return undefined;
+  }
+  peer.sessionId = reply.result.sessionId;
+  peer.notify('initialized', {});
+  return peer;
+}
+
+// The same in a moment: the server has to notice first who has vanished.
+async function mustInitialize(t, server) {
+  let peer;
+  const comes = async () => Boolean(peer = await tryInitialize(t, server));
+  await mustBecome(comes, 5000 * t.settings.slow, 'room for a client');
+  return peer;
+}
+
+limitTest('max-tenures', async (t) => {
+  const server = await startServer(t, { args: ['--max-tenures', '2', '--detach-ttl', '1h'] });
+  const one = await ready(t, server);
+  const two = await ready(t, server);
+  const view = await idle(t, two);
+  // Nobody is idle. Who was refused may ask again on the same connection.
+  const third = await connect(t, server.url);
+  for (let i = 0; i < 2; i++) {
+    const reply = await third.response(third.post('initialize', { clientName: 'x' }));
+    assertError(reply, NO_CAPACITY);
+    assert.equal(reply.error.data.resource, 'tenures');
+  }
+  const { sessionId } = one.initialized;
+  one.destroy();
+  await one.waitClosed();
+  // Whoever vanishes makes room, over and over.
+  for (let i = 0; i < 50; i++) {
+    const next = await mustInitialize(t, server);
+    next.destroy();
+    await next.waitClosed();
+  }
+  await (await connect(t, server.url)).refused('initialize',
+    { clientName: 'x', resumeSessionId: sessionId }, -32600, `unknown session id ${sessionId}`);
+  // What has a process is kept, also when nobody holds it.
+  two.destroy();
+  await two.waitClosed();
+  const last = await mustInitialize(t, server);
+  assert.equal(await tryInitialize(t, server), undefined);
+  const back = await connect(t, server.url);
+  await back.request('initialize', { clientName: 'x',
+    resumeSessionId: two.initialized.sessionId });
+  back.notify('initialized', {});
+  const { processes } = await back.request('process/list', {});
+  assert.deepEqual(processes.map((one) => one.processId), [view.id]);
+  await last.request('process/list', {});
+  const all = await scrape(t, server.url);
+  assert.ok(all.get('no_capacity_total{resource="tenures"}') >= 3);
+});
+
+// Clients that come and vanish, many at a time, some without the answer to initialize; and others
+// who get in all the same and stay. No slot is lost over that, and none is given twice.
+limitTest('max-tenures-under-a-flood', async (t) => {
+  const server = await startServer(t, { args: ['--max-tenures', '8', '--detach-ttl', '1h'] });
+  let floods = true;
+  let vanished = 0;
+  const flood = async () => {
+    while (floods) {
+      const peer = await connect(t, server.url);
+      const id = peer.post('initialize', { clientName: 'x' });
+      const reply = vanished % 2 === 0 ? await peer.response(id) : {};
+      if (reply.error) assertNoCapacity(reply.error);
+      else vanished++;
+      peer.destroy();
+      await peer.waitClosed();
+    }
+  };
+  const flooding = Array.from({ length: 4 }, flood);
+  for (let i = 0; i < 3; i++) {
+    const before = vanished;
+    await mustBecome(() => vanished > before + 20, 10000 * t.settings.slow, 'a flood');
+    await echoes(await idle(t, await mustInitialize(t, server)), `good-${i}`);
+  }
+  floods = false;
+  await Promise.all(flooding);
+  for (let i = 0; i < 5; i++) await mustInitialize(t, server);
+  assert.equal(await tryInitialize(t, server), undefined);
 });

@@ -268,3 +268,36 @@ tenureTest('the-answer-comes-first', {}, async (t, server) => {
     raw.destroy();
   }
 });
+
+// Many ask for it at once, over and over: whoever has it at the end hears of its process, and who
+// had it before, and is connected still, hears nothing more.
+tenureTest('who-gave-it-up-hears-nothing', {}, async (t, server) => {
+  let holder = await ready(t, server);
+  const { sessionId } = holder.initialized;
+  const cats = [];
+  for (let i = 0; i < 5; i++) {
+    cats.push(await startProcess(t, holder, { argv: ['/bin/cat'], pipeStdin: true }));
+  }
+  for (let round = 0; round < 10; round++) {
+    const peers = await Promise.all(Array.from({ length: 5 }, () => connect(t, server.url)));
+    const asked = await Promise.allSettled(peers.map((peer) => peer.request('initialize',
+      { clientName: 'x', resumeSessionId: sessionId, takeOver: true })));
+    for (const peer of peers) peer.notify('initialized', {});
+    // The last of those that were given it has it, unless it lost it again: then one more asks.
+    const last = await connect(t, server.url);
+    await last.request('initialize',
+      { clientName: 'x', resumeSessionId: sessionId, takeOver: true });
+    last.notify('initialized', {});
+    assert.ok(asked.some((one) => one.status === 'fulfilled'), 'nobody got it');
+    const before = [holder, ...peers];
+    const heard = [];
+    for (const peer of before) peer.listeners.push((msg) => heard.push(msg.method));
+    const seen = cats.map((cat) => follow(last, cat.id));
+    await Promise.all(cats.map((cat) => write(last, cat.id, `${round}\n`, `${round}`)));
+    for (const one of seen) await one.wait((s) => s.text.includes(`${round}\n`), 'the echo');
+    for (const peer of before) await peer.request('environment/status', {}).catch(() => {});
+    assert.deepEqual(heard.filter((method) => method !== undefined), []);
+    for (const peer of before) peer.destroy();
+    holder = last;
+  }
+});
