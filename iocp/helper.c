@@ -1,44 +1,42 @@
 /*
  * Helper threads: for calls that can wait for a disk, a path or a program's start.
  *
- * Pools with a fixed number of threads each and a bounded queue. Of those that sleep the last one
- * is woken first. Whoever has made a call completes it: it runs the strand that waits for it, as a
- * worker, and takes a call that this queues itself, so a chain of calls wakes nobody. A thread
- * lives as long as the port: a parent-death signal set by a child that it starts is bound to it. A
- * call that hangs holds one thread; it is reported once when it is late, by a timer that is set
- * only while calls run.
+ * Pools with a fixed number of threads each and a bounded queue. A thread lives as long as the
+ * port: a parent-death signal set by a child that it starts is bound to it. A call that hangs holds
+ * one thread; it is reported once when it is late, by a timer that is set only while calls run.
  */
 #include "iocp/port.h"
 
 #include <string.h>
 
-/* Takes the call that waits longest, asleep until there is one. NULL: the port closes. */
 static struct iocp_help *take(struct iocp_helper *self)
 {
     struct iocp_helpers *pool = self->pool;
-    self->takes_next = false;
     iocp_lock_take(&pool->lock);
+    self->running = NULL;
     pool->idle++;
-    while (pool->head == NULL && !pool->ending) {
-        self->below = pool->sleeping;
-        pool->sleeping = self;
-        iocp_lock_give(&pool->lock);
-        iocp_gate_pass(&self->gate);
-        iocp_lock_take(&pool->lock);
-    }
+    while (pool->head == NULL && !pool->ending)
+        iocp_cond_wait(&pool->wanted, &pool->lock);
     struct iocp_help *help = pool->head;
     if (help != NULL) {
         pool->head = help->next;
         if (pool->head == NULL)
             pool->tail = NULL;
         pool->waiting--;
-        self->what = help->what;
+        help->started_ns = iocp_now_ns(pool->port);
+        self->running = help;
         self->reported = false;
-        atomic_store(&self->started_ns, iocp_now_ns(pool->port));
     }
     pool->idle--;
     iocp_lock_give(&pool->lock);
     return help;
+}
+
+static void forget(struct iocp_helper *self)
+{
+    iocp_lock_take(&self->pool->lock);
+    self->running = NULL;
+    iocp_lock_give(&self->pool->lock);
 }
 
 static void watch(struct iocp_port *port)
@@ -57,31 +55,14 @@ static void helper_main(void *argument)
             return;
         watch(port);
         help->work(help);
-        atomic_store(&self->started_ns, 0);
-        iocp_worker_lend(&self->worker, &help->op);
+        forget(self); /* before the completion: the owner may free it at once */
+        iocp_op_finish(&help->op, 0, 0);
     }
-}
-
-/* The helper to wake for a call that was just queued, out of the stack; under the lock. A helper
- * that completes a call of this pool takes one itself when it has done that. */
-static struct iocp_helper *helper_for(struct iocp_helpers *pool)
-{
-    const struct iocp_worker *worker = iocp_worker_of(pool->port);
-    struct iocp_helper *self = worker != NULL ? worker->helper : NULL;
-    struct iocp_helper *helper = pool->sleeping;
-    if (self != NULL && self->pool == pool && !self->takes_next) {
-        self->takes_next = true;
-        return NULL;
-    }
-    if (helper != NULL)
-        pool->sleeping = helper->below;
-    return helper;
 }
 
 /* Queues the call; false if the queue is full. */
 static bool enqueue(struct iocp_helpers *pool, struct iocp_help *help)
 {
-    struct iocp_helper *helper = NULL;
     iocp_lock_take(&pool->lock);
     bool full = pool->waiting >= pool->port->options.helper_queue + pool->idle;
     if (!full) {
@@ -92,11 +73,10 @@ static bool enqueue(struct iocp_helpers *pool, struct iocp_help *help)
             pool->head = help;
         pool->tail = help;
         pool->waiting++;
-        helper = helper_for(pool);
     }
     iocp_lock_give(&pool->lock);
-    if (helper != NULL)
-        iocp_gate_open(&helper->gate); /* without the lock, which the woken thread takes first */
+    if (!full)
+        iocp_cond_signal(&pool->wanted); /* without the lock, which the woken thread takes first */
     return !full;
 }
 
@@ -120,7 +100,7 @@ void iocp_helpers_stats(struct iocp_helpers *pool, struct iocp_stats *stats)
     stats->helpers[which] = pool->count;
     stats->helper_calls[which] = pool->waiting;
     for (unsigned i = 0; i < pool->count; i++)
-        stats->helpers_busy[which] += atomic_load(&pool->helpers[i].started_ns) != 0;
+        stats->helpers_busy[which] += pool->helpers[i].running != NULL;
     iocp_lock_give(&pool->lock);
 }
 
@@ -142,15 +122,15 @@ static unsigned find_late(struct iocp_helpers *pool, uint64_t now_ns, struct lat
     iocp_lock_take(&pool->lock);
     for (unsigned i = 0; i < pool->count; i++) {
         struct iocp_helper *helper = &pool->helpers[i];
-        uint64_t started_ns = atomic_load(&helper->started_ns);
-        if (started_ns == 0 || helper->reported)
+        if (helper->running == NULL || helper->reported)
             continue;
-        uint64_t due_ns = started_ns + late_ns;
+        uint64_t due_ns = helper->running->started_ns + late_ns;
         if (due_ns <= now_ns) {
             helper->reported = true;
             iocp_count(pool->port, IOCP_C_HELPER_LATE, 1);
-            uint64_t elapsed_ns = now_ns - started_ns;
-            calls[found++] = (struct late_call){helper->what, (unsigned)(elapsed_ns / 1000000)};
+            uint64_t elapsed_ns = now_ns - helper->running->started_ns;
+            calls[found++] =
+                (struct late_call){helper->running->what, (unsigned)(elapsed_ns / 1000000)};
         } else if (*next_ns == 0 || due_ns < *next_ns) {
             *next_ns = due_ns;
         }
@@ -222,15 +202,9 @@ static int open_pool(struct iocp_helpers *pool, unsigned count, int *out_os_erro
     if (pool->helpers == NULL)
         return IOCP_E_NOMEM;
     for (unsigned i = 0; i < count; i++) {
-        struct iocp_helper *helper = &pool->helpers[i];
-        helper->pool = pool;
-        helper->worker.port = pool->port;
-        helper->worker.number = IOCP_WORKERS_MAX;
-        helper->worker.helper = helper;
-        iocp_gate_init(&helper->gate);
-        int os_error = iocp_thread_start(&helper->thread, helper_main, helper);
+        pool->helpers[i].pool = pool;
+        int os_error = iocp_thread_start(&pool->helpers[i].thread, helper_main, &pool->helpers[i]);
         if (os_error != 0) {
-            iocp_gate_deinit(&helper->gate);
             *out_os_error = os_error;
             return iocp_error_from_os(os_error);
         }
@@ -252,6 +226,7 @@ int iocp_helpers_open(struct iocp_port *port, int *out_os_error)
         memset(&port->helpers[i], 0, sizeof(port->helpers[i]));
         port->helpers[i].port = port;
         iocp_lock_init(&port->helpers[i].lock);
+        iocp_cond_init(&port->helpers[i].wanted);
     }
     for (unsigned i = 0; i < IOCP_POOLS; i++) {
         int result = open_pool(&port->helpers[i], port->options.helpers[i], out_os_error);
@@ -265,14 +240,8 @@ static void end_threads(struct iocp_helpers *pool)
 {
     iocp_lock_take(&pool->lock);
     pool->ending = true;
-    struct iocp_helper *sleeping = pool->sleeping;
-    pool->sleeping = NULL;
+    iocp_cond_broadcast(&pool->wanted);
     iocp_lock_give(&pool->lock);
-    while (sleeping != NULL) {
-        struct iocp_helper *below = sleeping->below; /* before it goes its way */
-        iocp_gate_open(&sleeping->gate);
-        sleeping = below;
-    }
     for (unsigned i = 0; i < pool->count; i++)
         iocp_thread_join(&pool->helpers[i].thread);
     assert(pool->head == NULL);
@@ -280,9 +249,8 @@ static void end_threads(struct iocp_helpers *pool)
 
 static void free_pool(struct iocp_helpers *pool)
 {
-    for (unsigned i = 0; i < pool->count; i++)
-        iocp_gate_deinit(&pool->helpers[i].gate);
     iocp_backend_release(pool->port, pool->helpers);
+    iocp_cond_deinit(&pool->wanted);
     iocp_lock_deinit(&pool->lock);
 }
 

@@ -10,8 +10,7 @@
 /*
  *  1. An operation lives in its owner's memory. Starting one allocates nothing.
  *  2. An operation that was started completes exactly once, from a worker, never inside the call
- *     that started it. In the callback it is idle again and may be started again. A helper is a
- *     worker, too, while it completes the call that it has made.
+ *     that started it. In the callback it is idle again and may be started again.
  *  3. Callbacks of a strand run one after another in the order in which they entered its queue.
  *     Different strands run in parallel. Between two handles that order says nothing.
  *  4. From start to completion an operation and what it names belong to the engine.
@@ -78,7 +77,6 @@ enum {
     IOCP_POLL_BYTES = 256 * 1024, /* the same in bytes read and written: a tenth of a millisecond */
     IOCP_HEAVY_BYTES = 32 * 1024, /* a strand whose last turn moved so many queues as a heavy one */
     IOCP_LIGHT_TURNS = 16,        /* of others in a row while a heavy strand is ready */
-    IOCP_LENT_TURNS = 4,          /* of strands on a helper that completes a call */
     IOCP_EVENT_BATCH = 64,        /* events taken from the kernel at a time */
     IOCP_WORKERS_MAX = 64,
     IOCP_HELPERS_MAX = 64,
@@ -161,8 +159,7 @@ struct iocp_stats {
 /* Any thread. */
 void iocp_port_stats(struct iocp_port *port, struct iocp_stats *out_stats);
 
-/* Which of the port's workers the calling thread is, from 0; IOCP_WORKERS_MAX elsewhere, and on a
- * helper that runs callbacks. For
+/* Which of the port's workers the calling thread is, from 0; IOCP_WORKERS_MAX elsewhere. For
  * numbers that each worker counts for itself (tally.h). Any thread. */
 unsigned iocp_worker_number(const struct iocp_port *port);
 
@@ -452,13 +449,13 @@ struct iocp_help {
     struct iocp_op op;
     void (*work)(struct iocp_help *help); /* runs on a helper thread, off the strand */
     const char *what;                     /* names the call in the report when it is late */
+    uint64_t started_ns;                  /* private */
     struct iocp_help *next;               /* private */
 };
 
 /* Has work(help) called on a helper thread of the pool, then completes with 0; or completes with
  * BUSY, work not called, if the pool's queue is full. Cannot be cancelled. On the strand. The
- * helper thread lives as long as the port. It may run the completion too, and what that makes
- * ready: then it is a worker, for which iocp_worker_number is IOCP_WORKERS_MAX. */
+ * helper thread lives as long as the port. */
 void iocp_help_start(struct iocp_help *help, struct iocp_strand *strand, enum iocp_pool pool,
                      void (*work)(struct iocp_help *help), iocp_callback *on_done);
 

@@ -58,7 +58,7 @@ enum { IOCP_SPARE_SLABS = 4 }; /* a worker's own free slabs: most leases take no
 
 struct iocp_worker {
     struct iocp_port *port;
-    unsigned number; /* among the port's; IOCP_WORKERS_MAX: a helper's */
+    unsigned number; /* among the port's */
     struct iocp_ready ready;
     unsigned since_poll;      /* callbacks since the last look at the kernel */
     uint32_t turn_bytes;      /* read by the strand whose turn it is */
@@ -69,7 +69,6 @@ struct iocp_worker {
     struct iocp_slab *spare[IOCP_SPARE_SLABS];
     unsigned spare_count;
     _Atomic uint64_t counters[IOCP_COUNTERS];
-    struct iocp_helper *helper; /* that is a worker while it completes a call; NULL: always one */
     struct iocp_thread thread;
 };
 
@@ -90,30 +89,19 @@ struct iocp_timers {
     uint64_t armed_ns; /* what the system's timer is set to; 0: not set */
 };
 
-/* One helper thread and the call that it makes now.
- *
- *   SLEEPING (in the pool's stack) --woken, out of it--> LOOKING --took a call--> WORKING
- *       ^                                                 |  ^                       |
- *       +---------------------- nothing waits ------------+  +---- COMPLETING <------+
- *                                                             (a worker for its strands)
- */
+/* One helper thread and the call that it makes now. */
 struct iocp_helper {
     struct iocp_helpers *pool;
-    struct iocp_helper *below;   /* in the stack of those that sleep; under the pool's lock */
-    struct iocp_gate gate;       /* where it sleeps */
-    _Atomic uint64_t started_ns; /* when its call began; 0: it makes none */
-    const char *what;            /* that call; under the pool's lock */
-    bool reported;               /* it was reported as late; under the pool's lock */
-    bool takes_next;             /* a call was queued that it takes itself; its own thread's */
-    struct iocp_worker worker;   /* while it completes a call */
+    struct iocp_help *running;
+    bool reported; /* the running call was reported as late */
     struct iocp_thread thread;
 };
 
 struct iocp_helpers {
     struct iocp_port *port;
     struct iocp_lock lock;
+    struct iocp_cond wanted;
     struct iocp_help *head, *tail;
-    struct iocp_helper *sleeping; /* the one that slept last is on top: its caches are warm */
     unsigned waiting;
     unsigned idle; /* helper threads without a call */
     unsigned count;
@@ -193,9 +181,6 @@ void iocp_worker_main(void *worker);
 void iocp_schedule(struct iocp_strand *strand);
 /* Puts the strand behind the others that are ready on this worker. */
 void iocp_requeue(struct iocp_worker *worker, struct iocp_strand *strand);
-/* Completes a helper's call with 0 and runs what that makes ready, as a worker would: at most
- * IOCP_LENT_TURNS strands, the rest is for workers. On the helper's thread. */
-void iocp_worker_lend(struct iocp_worker *worker, struct iocp_op *op);
 /* Adds to a counter of the calling worker, or of the port. */
 void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n);
 
@@ -240,8 +225,6 @@ void iocp_slabs_init(struct iocp_port *port, unsigned limit);
 void iocp_slabs_deinit(struct iocp_port *port);
 /* Gives the worker's partly filled and spare slabs back; at its end. */
 void iocp_slabs_leave(struct iocp_worker *worker);
-/* Gives the partly filled slab of a helper back; behind each call, since others may wait for it. */
-void iocp_slabs_drop(struct iocp_worker *worker);
 /* Room for a read of want_bytes on this worker: at least that many when 0 is returned. Errors:
  * BUSY (the limit is reached: the op has been queued and is pushed again when there is room),
  * NOMEM. */

@@ -99,7 +99,7 @@ static void put_free(struct iocp_port *port, struct iocp_slab *slab)
 {
     struct iocp_slab_pool *pool = &port->slabs;
     struct iocp_worker *worker = iocp_worker_of(port);
-    if (worker != NULL && worker->helper == NULL && worker->spare_count < IOCP_SPARE_SLABS) {
+    if (worker != NULL && worker->spare_count < IOCP_SPARE_SLABS) {
         worker->spare[worker->spare_count++] = slab;
         return;
     }
@@ -240,12 +240,6 @@ static void drop_current(struct iocp_worker *worker)
     worker->slab_used_bytes = 0;
     if (slab != NULL)
         slab_unref(slab);
-}
-
-void iocp_slabs_drop(struct iocp_worker *worker)
-{
-    assert(worker->spare_count == 0);
-    drop_current(worker);
 }
 
 void iocp_slabs_leave(struct iocp_worker *worker)

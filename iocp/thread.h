@@ -16,9 +16,6 @@ struct iocp_lock {
 struct iocp_cond {
     _Alignas(8) unsigned char bytes[48];
 };
-struct iocp_gate {
-    _Alignas(8) unsigned char bytes[32];
-};
 struct iocp_thread {
     _Alignas(8) unsigned char bytes[8];
 };
@@ -36,13 +33,6 @@ void iocp_cond_deinit(struct iocp_cond *cond);
 void iocp_cond_wait(struct iocp_cond *cond, struct iocp_lock *lock);
 void iocp_cond_signal(struct iocp_cond *cond);
 void iocp_cond_broadcast(struct iocp_cond *cond);
-
-/* What one thread waits for without a lock. Opening it lets that thread through once, now or when
- * it comes; it is not opened again before. */
-void iocp_gate_init(struct iocp_gate *gate);
-void iocp_gate_deinit(struct iocp_gate *gate);
-void iocp_gate_pass(struct iocp_gate *gate);
-void iocp_gate_open(struct iocp_gate *gate);
 
 /* Starts a thread with all signals blocked. Returns 0 or the OS error. */
 int iocp_thread_start(struct iocp_thread *thread, void (*run)(void *argument), void *argument);

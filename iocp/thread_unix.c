@@ -7,13 +7,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct iocp_lock), "a mutex fits");
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(struct iocp_cond), "a condition fits");
-_Static_assert(sizeof(sem_t) <= sizeof(struct iocp_gate), "a semaphore fits");
 _Static_assert(sizeof(pthread_t) <= sizeof(struct iocp_thread), "a thread fits");
 
 enum { STACK_BYTES = 256 * 1024 }; /* callbacks are shallow; untouched pages cost nothing */
@@ -82,32 +80,6 @@ void iocp_cond_signal(struct iocp_cond *cond)
 void iocp_cond_broadcast(struct iocp_cond *cond)
 {
     must(pthread_cond_broadcast(condition(cond)));
-}
-
-static sem_t *semaphore(struct iocp_gate *gate)
-{
-    return (sem_t *)(void *)gate->bytes;
-}
-
-void iocp_gate_init(struct iocp_gate *gate)
-{
-    must(sem_init(semaphore(gate), 0, 0) == 0 ? 0 : errno);
-}
-
-void iocp_gate_deinit(struct iocp_gate *gate)
-{
-    must(sem_destroy(semaphore(gate)) == 0 ? 0 : errno);
-}
-
-void iocp_gate_pass(struct iocp_gate *gate)
-{
-    while (sem_wait(semaphore(gate)) != 0)
-        must(errno == EINTR ? 0 : errno);
-}
-
-void iocp_gate_open(struct iocp_gate *gate)
-{
-    must(sem_post(semaphore(gate)) == 0 ? 0 : errno);
 }
 
 static void *run_start(void *argument)

@@ -9,15 +9,8 @@
 #include <process.h>
 #include <stdlib.h>
 
-struct gate {
-    SRWLOCK lock;
-    CONDITION_VARIABLE opened;
-    bool is_open;
-};
-
 _Static_assert(sizeof(SRWLOCK) <= sizeof(struct iocp_lock), "a lock fits");
 _Static_assert(sizeof(CONDITION_VARIABLE) <= sizeof(struct iocp_cond), "a condition fits");
-_Static_assert(sizeof(struct gate) <= sizeof(struct iocp_gate), "a gate fits");
 _Static_assert(sizeof(HANDLE) <= sizeof(struct iocp_thread), "a thread fits");
 
 enum { STACK_BYTES = 256 * 1024 }; /* callbacks are shallow; untouched pages cost nothing */
@@ -81,44 +74,6 @@ void iocp_cond_signal(struct iocp_cond *cond)
 void iocp_cond_broadcast(struct iocp_cond *cond)
 {
     WakeAllConditionVariable(condition(cond));
-}
-
-static struct gate *gate_of(struct iocp_gate *gate)
-{
-    return (struct gate *)(void *)gate->bytes;
-}
-
-void iocp_gate_init(struct iocp_gate *gate)
-{
-    struct gate *inside = gate_of(gate);
-    InitializeSRWLock(&inside->lock);
-    InitializeConditionVariable(&inside->opened);
-    inside->is_open = false;
-}
-
-void iocp_gate_deinit(struct iocp_gate *gate)
-{
-    (void)gate; /* holds nothing */
-}
-
-void iocp_gate_pass(struct iocp_gate *gate)
-{
-    struct gate *inside = gate_of(gate);
-    AcquireSRWLockExclusive(&inside->lock);
-    while (!inside->is_open)
-        if (!SleepConditionVariableSRW(&inside->opened, &inside->lock, INFINITE, 0))
-            abort(); /* without a time limit it has no reason to fail */
-    inside->is_open = false;
-    ReleaseSRWLockExclusive(&inside->lock);
-}
-
-void iocp_gate_open(struct iocp_gate *gate)
-{
-    struct gate *inside = gate_of(gate);
-    AcquireSRWLockExclusive(&inside->lock);
-    inside->is_open = true;
-    ReleaseSRWLockExclusive(&inside->lock);
-    WakeConditionVariable(&inside->opened);
 }
 
 static unsigned __stdcall run_start(void *argument)

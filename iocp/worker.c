@@ -6,8 +6,7 @@
  * becomes ready on a worker stays with it, so a chain of callbacks costs no system call and no
  * other processor's cache. When more than one is ready and another worker sleeps, all but the one
  * that runs next go to the shared list and one sleeper is woken; it wakes the next itself if it
- * finds more than its part. A helper is a worker while it completes a call: the strand that waited
- * for it goes on there, and nobody need be woken.
+ * finds more than its part.
  *
  * Nothing is lost between "is there work?" and "sleep": a sleeper counts itself first and then
  * looks at the shared list; a giver puts the strand there first and then looks at the count.
@@ -39,7 +38,7 @@ unsigned iocp_worker_number(const struct iocp_port *port)
 void iocp_count(struct iocp_port *port, enum iocp_counter counter, uint64_t n)
 {
     struct iocp_worker *worker = iocp_worker_of(port);
-    if (worker == NULL || worker->helper != NULL) {
+    if (worker == NULL) {
         atomic_fetch_add_explicit(&port->counters[counter], n, memory_order_relaxed);
         return;
     }
@@ -149,22 +148,6 @@ static void take_shared(struct iocp_worker *worker)
     iocp_lock_give(&port->ready_lock);
     if (left > 0)
         wake_one(port);
-}
-
-void iocp_worker_lend(struct iocp_worker *worker, struct iocp_op *op)
-{
-    struct iocp_strand *strand;
-    assert(current_worker == NULL && worker->helper != NULL);
-    current_worker = worker;
-    iocp_op_finish(op, 0, 0);
-    for (unsigned n = 0; n < IOCP_LENT_TURNS && (strand = ready_pop(&worker->ready)) != NULL; n++) {
-        share_surplus(worker);
-        iocp_strand_run(worker, strand);
-    }
-    if (worker->ready.count > 0)
-        share(worker->port, &worker->ready, worker->ready.count);
-    iocp_slabs_drop(worker);
-    current_worker = NULL;
 }
 
 static void look(struct iocp_worker *worker, bool block)

@@ -14,7 +14,6 @@ struct call {
     int result;
     uint64_t thread;
     bool hangs;
-    unsigned again; /* how often it starts itself anew */
 };
 
 struct hall {
@@ -53,20 +52,16 @@ static void work(struct iocp_help *help)
         SUP_CHECK(sup_tally_wait(&call->hall->gate, 1, SUP_DEADLINE_MS));
 }
 
-static void call_start(struct call *call);
-
 static void on_done(struct iocp_op *op)
 {
     struct iocp_help *help = IOCP_OWNER(op, struct iocp_help, op);
     struct call *call = IOCP_OWNER(help, struct call, help);
     SUP_CHECK(call->pending && !call->starting && !iocp_pending(op));
+    SUP_CHECK(sup_thread_id() != call->thread);
+    SUP_CHECK(iocp_worker_number(op->strand->port) < WORKERS);
     call->pending = false;
     call->dones++;
     call->result = op->result;
-    if (call->again > 0) {
-        call->again--;
-        call_start(call);
-    }
     sup_tally_add(&call->hall->done, 1);
 }
 
@@ -168,39 +163,6 @@ static void test_helpers_work_at_once(void **state)
     sup_tally_await(&hall->running, 4); /* all are inside their work */
     sup_tally_add(&hall->gate, 1);
     sup_tally_await(&hall->done, 4);
-    hall_free(hall);
-}
-
-/* Each call starts the next one: whoever has made a call completes it and takes what that queues.
- */
-static void test_chain_of_calls_wakes_no_worker(void **state)
-{
-    (void)state;
-    enum { LINKS = 1000, FEW = 100 };
-    struct hall *hall = hall_new(2, 0, 0, true);
-    hall->calls[0].again = LINKS;
-    uint64_t before = stats_of(hall).wakes;
-    start_range(hall, IOCP_POOL_FILES, 0, 1);
-    sup_tally_await(&hall->done, LINKS + 1);
-    assert_true(stats_of(hall).wakes - before < FEW);
-    assert_int_equal(hall->calls[0].works, LINKS + 1);
-    hall_free(hall);
-}
-
-/* A helper that completes calls goes on for other strands while one call hangs. */
-static void test_chain_goes_on_beside_a_hung_call(void **state)
-{
-    (void)state;
-    enum { LINKS = 300 };
-    struct hall *hall = hall_new(2, 0, 0, true);
-    hall->calls[0].hangs = true;
-    hall->calls[1].again = hall->calls[2].again = LINKS;
-    start_range(hall, IOCP_POOL_FILES, 0, 1);
-    sup_tally_await(&hall->running, 1);
-    start_range(hall, IOCP_POOL_FILES, 1, 2);
-    sup_tally_await(&hall->done, 2 * (LINKS + 1));
-    sup_tally_add(&hall->gate, 1);
-    sup_tally_await(&hall->done, 2 * (LINKS + 1) + 1);
     hall_free(hall);
 }
 
@@ -349,8 +311,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work_runs_once_and_completes_on_the_strand),
         cmocka_unit_test(test_helpers_work_at_once),
-        cmocka_unit_test(test_chain_of_calls_wakes_no_worker),
-        cmocka_unit_test(test_chain_goes_on_beside_a_hung_call),
         cmocka_unit_test(test_full_queue_is_busy),
         cmocka_unit_test(test_hung_call_costs_one_helper_and_is_reported_once),
         cmocka_unit_test(test_each_late_call_is_reported),
