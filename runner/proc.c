@@ -39,23 +39,25 @@ void run_proc_unref(struct run_proc *proc)
     run_tenure_unref(tenure);
 }
 
-/* ---- What its client has acknowledged ---- */
+/* ---- What is to be done on the session's strand ---- */
 
-static void on_fit(struct sess_request *request)
+/* Of run_proc.look_asked. A look that begins sees all that was wished before it was asked for. */
+enum { LOOK_IS_POSTED = 1, LOOK_FITS = 2 };
+
+static void on_look(struct sess_request *request);
+
+static void ask_look(struct run_proc *proc, uint8_t wishes)
 {
-    struct run_proc *proc = request->context;
-    atomic_store(&proc->fit_is_posted, false);
-    run_ring_fit(&proc->ring, proc->session);
-    run_proc_unref(proc);
+    if (atomic_fetch_or(&proc->look_asked, LOOK_IS_POSTED | wishes) != 0)
+        return;
+    sess_request_init(&proc->look, SESS_REQUEST_VIEW, on_look, run_proc_ref(proc));
+    sess_request_post(&proc->look, proc->session);
 }
 
 void run_proc_acked(struct run_proc *proc, uint64_t bytes, uint64_t read_seq)
 {
-    if (!run_ring_acked(&proc->ring, proc->session, bytes, read_seq) ||
-        atomic_exchange(&proc->fit_is_posted, true))
-        return;
-    sess_request_init(&proc->fit, SESS_REQUEST_VIEW, on_fit, run_proc_ref(proc));
-    sess_request_post(&proc->fit, proc->session);
+    if (run_ring_acked(&proc->ring, proc->session, bytes, read_seq))
+        ask_look(proc, LOOK_FITS);
 }
 
 static void be_patient(struct run_proc *proc);
@@ -253,13 +255,9 @@ static void count_bound(struct run_binding *binding)
         iocp_post(&binding->op);
 }
 
-/* Once the wish is taken the request may be posted again, by another thread. */
-static void on_retarget(struct sess_request *request)
+static void retarget(struct run_proc *proc, struct run_binding *binding)
 {
-    struct run_proc *proc = request->context;
     struct run_conn *before = proc->target;
-    struct run_binding *binding = atomic_exchange(&proc->wanted, NULL);
-    assert(binding != NULL);
     proc->target = binding != &nobody ? run_conn_ref(binding->conn) : NULL;
     proc->target_asked = false;
     if (binding != &nobody) {
@@ -268,28 +266,36 @@ static void on_retarget(struct sess_request *request)
     }
     if (before != NULL)
         run_conn_unref(before);
+}
+
+/* Once nothing is asked any more, another thread may post it again. */
+static void on_look(struct sess_request *request)
+{
+    struct run_proc *proc = request->context;
+    if ((atomic_exchange(&proc->look_asked, 0) & LOOK_FITS) != 0)
+        run_ring_fit(&proc->ring, proc->session);
+    struct run_binding *binding = atomic_exchange(&proc->wanted, NULL);
+    if (binding != NULL)
+        retarget(proc, binding);
     run_proc_unref(proc);
 }
 
 /* Nothing of this can fail: a connection that is open still must not hear of what it gave up. A
  * wish that waits is of a connection that has given up since, and the newest one takes its place.
  */
-static void retarget(struct run_proc *proc, struct run_binding *wanted)
+static void want(struct run_proc *proc, struct run_binding *wanted)
 {
     struct run_binding *before = atomic_exchange(&proc->wanted, wanted);
-    if (before == NULL) {
-        sess_request_init(&proc->retarget, SESS_REQUEST_VIEW, on_retarget, run_proc_ref(proc));
-        sess_request_post(&proc->retarget, proc->session);
-    } else if (before != &nobody) {
+    ask_look(proc, 0);
+    if (before != NULL && before != &nobody)
         count_bound(before);
-    }
 }
 
 void run_proc_unbind_all(struct run_tenure *tenure)
 {
     struct sess_session *cursor = NULL, *session;
     while ((session = sess_table_next(&tenure->table, &cursor)) != NULL)
-        retarget(sess_session_context(session), &nobody);
+        want(sess_session_context(session), &nobody);
 }
 
 static void on_bound(struct iocp_op *op)
@@ -308,7 +314,7 @@ void run_proc_bind_all(struct run_binding *binding, struct run_conn *conn)
     iocp_op_init(&binding->op, &conn->strand, on_bound);
     while ((session = sess_table_next(&conn->tenure->table, &cursor)) != NULL) {
         atomic_fetch_add_explicit(&binding->left, 1, memory_order_relaxed);
-        retarget(sess_session_context(session), binding);
+        want(sess_session_context(session), binding);
     }
     count_bound(binding);
 }
@@ -347,7 +353,7 @@ static struct run_proc *proc_new(struct run_conn *conn, const struct run_proc_st
     proc->speaks_v0 = conn->dialect == RUN_DIALECT_V0;
     proc->window_bytes = run_conn_window_bytes(conn);
     run_ring_init(&proc->ring, run_conn_may_be_resumed(conn), conn->metrics);
-    atomic_init(&proc->fit_is_posted, false);
+    atomic_init(&proc->look_asked, 0);
     atomic_init(&proc->wanted, NULL);
     atomic_init(&proc->observer_count, 0);
     proc->id_json_bytes = wire_msg_id_json(start->id, proc->id_json, id_json_bytes);

@@ -44,7 +44,7 @@ struct run_proc {
     bool is_unmarked;        /* of the holder's strand, like unmarked_next */
     bool is_patient;         /* of the session's strand, like patience */
     bool takes_no_observers; /* any more; of the session's strand */
-    _Atomic bool fit_is_posted; /* then fit has a reference */
+    _Atomic uint8_t look_asked; /* unless 0, look is posted and has a reference */
     uint32_t window_bytes;      /* of its session */
     uint64_t id_key;            /* of its id, once it is forgotten */
     uint64_t detach_ttl_ns;     /* how long it outlives its connection; never changes */
@@ -55,8 +55,7 @@ struct run_proc {
     uint64_t unmarked_bytes, unmarked_read_seq;
     struct run_lane lane;                 /* of the connection's strand whose queue has it */
     struct run_ring ring;                 /* of the session's strand */
-    struct sess_request fit;              /* the ring gives up what was acknowledged */
-    struct sess_request retarget;         /* posted while somebody is wanted, with a reference */
+    struct sess_request look;             /* at the ring and at wanted, on the session's strand */
     struct run_binding *_Atomic wanted;   /* who shall hear of it; NULL: it is as it shall be */
     struct sess_watch patience;           /* until the client asks for what it missed; the same */
     struct run_observer *observers;       /* of the session's strand, with the next: observer.h */

@@ -25,7 +25,8 @@ void run_ring_init(struct run_ring *ring, bool is_on, struct run_metrics *metric
 static void count_part(struct run_ring *ring, enum run_ring_part part, uint64_t bytes)
 {
     uint64_t more = bytes - ring->counted[part]; /* or less: the sum wraps */
-    ring->counted[part] = bytes;
+    assert(bytes <= UINT32_MAX);                 /* --resume-ring takes a GiB at most */
+    ring->counted[part] = (uint32_t)bytes;
     if (more != 0)
         run_metrics_add(ring->metrics, RUN_COUNT_RING_BYTES + part, more);
 }

@@ -43,15 +43,15 @@ enum {
 
 struct run_ring {
     struct run_metrics *metrics;
-    uint64_t counted[RUN_RING_PARTS]; /* bytes that the metrics have of it */
+    uint32_t counted[RUN_RING_PARTS]; /* bytes that the metrics have of it */
     bool is_on;
     bool was_asked;            /* somebody read since the last look */
+    _Atomic bool has_missed;   /* then what is acknowledged of sent is not given back */
     uint64_t given_seq;        /* of missed, everything up to it is in replies on their way */
     struct sess_part missed;   /* what connections before did not acknowledge */
     struct sess_part sent;     /* written since the last bind */
     _Atomic uint64_t owed;     /* of sent, with what was charged beside it */
     _Atomic uint64_t acked;    /* of that, acknowledged and not given back yet */
-    _Atomic bool has_missed;   /* then it is not given back */
     _Atomic uint64_t read_seq; /* of missed, everything up to it was acknowledged */
 };
 
