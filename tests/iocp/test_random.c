@@ -59,12 +59,37 @@ static void check_counts(struct race *race)
     }
 }
 
+/* Of the lanes: mail goes on whatever these do. */
 static uint64_t completions(struct race *race)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < RACE_KINDS; i++)
-        sum += atomic_load(&race->completed[i]);
+        sum += i == RACE_POST ? 0 : atomic_load(&race->completed[i]);
     return sum;
+}
+
+/* What a side stands still with; read without its strand, since that may be what does not run. */
+static void describe_side(const struct race_lane *lane, unsigned index)
+{
+    const struct race_side *side = &lane->sides[index];
+    print_message("lane %u side %u kind %d generation %u: open %d, closing %d, leaving %d, "
+                  "reading %d, writing %d, read_end %d, driving %d, resting %d, finishing %d, "
+                  "helping %d, waiting %d, timers %d %d, got %llu, wrote %llu\n",
+                  lane->number, index, (int)lane->kind, lane->generation, side->open, side->closing,
+                  side->leaving, side->reading, side->writing, side->read_end, side->driving,
+                  side->resting, side->finishing, side->helping, side->waiting,
+                  side->timers[0].armed, side->timers[1].armed, (unsigned long long)side->got_bytes,
+                  (unsigned long long)side->wrote_bytes);
+}
+
+static void describe(struct race *race)
+{
+    struct iocp_stats stats;
+    sup_stats(race->world, &stats);
+    print_counts(race, &stats);
+    for (unsigned i = 0; i < RACE_LANES; i++)
+        for (unsigned side = 0; side < (race_lane_has_thread(&race->lanes[i]) ? 1 : 2); side++)
+            describe_side(&race->lanes[i], side);
 }
 
 /* However many operations there are and however busy the machine is: some complete all the time. */
@@ -75,6 +100,7 @@ static bool await_lanes(struct race *race)
         before = completions(race);
         if (sup_tally_wait(&race->lanes_done, RACE_LANES, 2 * SUP_DEADLINE_MS))
             return true;
+        describe(race);
     } while (completions(race) != before);
     return false;
 }
