@@ -12,7 +12,7 @@ const { startProxy } = require('../lib/cut_proxy');
 const { runTurn } = require('../lib/codex_cli');
 const { assertCounted, exec, write, only, pollUntil,
   pollToEnd } = require('../lib/codex_script');
-const { killOwn, servingPid } = require('../lib/proc');
+const { killOwn, mustBecome, servingPid } = require('../lib/proc');
 
 const MIB = 1048576;
 
@@ -198,6 +198,7 @@ cutTest('an-unanswered-start', async function* script(t, server, proxy) {
   });
   const [failed] = yield [exec('c1', `echo ran >> ${log}`)];
   assert.match(failed.output, /exec_command failed/);
+  await mustBecome(() => fs.existsSync(log) && fs.statSync(log).size > 0, 10000, 'what it wrote');
   const next = only(yield [exec('c2', `cat ${log}; exit 8`)], 'c2');
   assert.equal(next.text, 'ran\n');
   assert.equal(next.exitCode, 8);
